@@ -1,0 +1,55 @@
+"""What a run tells while it goes on: frozen values handed to an observer that may draw, log or ignore them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+class StepState(StrEnum):
+    """Where a step stands."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    UNDONE = "undone"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class StepEvent:
+    """A step changed its state. `duration_s` counts from its start."""
+
+    step: str
+    kind: str
+    state: StepState
+    title: str
+    duration_s: float = 0.0
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something worth telling that belongs to no step."""
+
+    message: str
+
+
+Event = StepEvent | Note
+
+
+class Observer(Protocol):
+    """Whoever wants to know."""
+
+    def tell(self, event: Event) -> None:
+        """Take one event; must not raise and must not block."""
+        ...
+
+
+class Silence:
+    """An observer that tells nobody."""
+
+    def tell(self, event: Event) -> None:
+        """Drop the event."""

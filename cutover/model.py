@@ -1,0 +1,169 @@
+"""The facts that cutover reasons about, as frozen values. Nothing here does any I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Colour(StrEnum):
+    """Green answers on the legacy ports now; blue is to replace it."""
+
+    GREEN = "green"
+    BLUE = "blue"
+
+    @property
+    def other(self) -> Colour:
+        """Return the opposite colour."""
+        return Colour.BLUE if self is Colour.GREEN else Colour.GREEN
+
+
+class Protocol(StrEnum):
+    """Transport protocols that Docker publishes."""
+
+    TCP = "tcp"
+    UDP = "udp"
+    SCTP = "sctp"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PortBinding:
+    """One published port: `host_ip:host_port` on the host leads to `target` inside the container.
+
+    `host_ip` is "" where Docker was given none (all addresses).
+    """
+
+    host_ip: str
+    host_port: int
+    target: int
+    protocol: Protocol = Protocol.TCP
+
+    def __str__(self) -> str:
+        host = f"[{self.host_ip}]:" if ":" in self.host_ip else f"{self.host_ip}:" if self.host_ip else ""
+        suffix = "" if self.protocol is Protocol.TCP else f"/{self.protocol}"
+        return f"{host}{self.host_port}:{self.target}{suffix}"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A container's place on one Docker network."""
+
+    network: str
+    network_id: str
+    ip: str
+    aliases: tuple[str, ...] = ()
+
+
+class ContainerState(StrEnum):
+    """Docker's own words for a container's state."""
+
+    CREATED = "created"
+    RUNNING = "running"
+    PAUSED = "paused"
+    RESTARTING = "restarting"
+    REMOVING = "removing"
+    EXITED = "exited"
+    DEAD = "dead"
+
+
+class Health(StrEnum):
+    """Docker's own words for a container's health; NONE where it has no healthcheck."""
+
+    NONE = "none"
+    STARTING = "starting"
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """One container as the Engine describes it.
+
+    `published` is bound on the host at this moment; `wanted` is what it asks for whenever it can bind. A parked
+    container wants ports and publishes none. `pid` is its first process in the Engine's PID namespace, 0 if stopped.
+    `started_at` is Docker's RFC 3339 text.
+    """
+
+    id: str
+    name: str
+    project: str
+    service: str
+    state: ContainerState
+    health: Health = Health.NONE
+    pid: int = 0
+    exit_code: int = 0
+    image: str = ""
+    image_id: str = ""
+    started_at: str = ""
+    restart_policy: str = "no"
+    stop_timeout_s: float = 10.0
+    published: tuple[PortBinding, ...] = ()
+    wanted: tuple[PortBinding, ...] = ()
+    endpoints: tuple[Endpoint, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def running(self) -> bool:
+        """Say whether its first process runs."""
+        return self.state is ContainerState.RUNNING
+
+    @property
+    def parked(self) -> bool:
+        """Say whether it runs, wants host ports, and has none of them."""
+        return self.running and bool(self.wanted) and not self.published
+
+    def publishes(self, host_port: int, protocol: Protocol = Protocol.TCP) -> bool:
+        """Say whether it holds this host port now."""
+        return any(b.host_port == host_port and b.protocol is protocol for b in self.published)
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A listening socket: `address` as text, `inode` and owner where they could be read."""
+
+    address: str
+    port: int
+    protocol: Protocol = Protocol.TCP
+    pid: int | None = None
+    command: str | None = None
+    inode: int = 0
+
+    @property
+    def loopback_only(self) -> bool:
+        """Say whether nobody outside its network namespace can reach it."""
+        return self.address.startswith("127.") or self.address in {"::1", "::ffff:127.0.0.1"}
+
+
+class Severity(StrEnum):
+    """How much a finding matters."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A diagnosis: what is wrong, the evidence, the cure. `code` is stable."""
+
+    code: str
+    severity: Severity
+    message: str
+    evidence: tuple[str, ...] = ()
+    cure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one probe got: who answered where, how long it took, and whether it was as expected.
+
+    `identity` is the text that tells the two colours apart, where the probe knows how to read one.
+    """
+
+    ok: bool
+    probe: str
+    address: str
+    elapsed_s: float
+    detail: str = ""
+    identity: str | None = None
