@@ -97,6 +97,7 @@ class Container:
     image_id: str = ""
     started_at: str = ""
     restart_policy: str = "no"
+    restart_count: int = 0
     stop_timeout_s: float = 10.0
     published: tuple[PortBinding, ...] = ()
     wanted: tuple[PortBinding, ...] = ()

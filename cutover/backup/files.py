@@ -1,0 +1,73 @@
+"""Copies of files with a manifest that says what they were."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cutover.errors import NeedsHandsError
+from cutover.files import FileState, private_folder, read_state, sha256, write_atomic
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """One file in a backup: where it came from, which copy holds its bytes, and what it was."""
+
+    path: Path
+    copy: Path
+    state: FileState
+
+    def content(self) -> bytes:
+        """Return the saved bytes.
+
+        Raises:
+            NeedsHandsError: the copy is no longer what was saved.
+
+        """
+        content = self.copy.read_bytes()
+        if sha256(content) != self.state.sha256:
+            raise NeedsHandsError(
+                "backup-damaged", f"The backup {self.copy} of {self.path} is damaged; it was not restored."
+            )
+        return content
+
+
+def save(paths: list[Path], folder: Path) -> list[Saved]:
+    """Copy files into `folder`, read every copy back, and write the manifest last."""
+    private_folder(folder)
+    saved = [_save(path, folder / f"{number:02}-{path.name}") for number, path in enumerate(paths)]
+    for one in saved:
+        one.content()
+    manifest = [{"path": str(s.path), "copy": s.copy.name, **s.state.as_dict()} for s in saved]
+    write_atomic(folder / MANIFEST, json.dumps({"files": manifest}, indent=1).encode(), mode=0o600)
+    return saved
+
+
+def _save(path: Path, copy: Path) -> Saved:
+    content, state = read_state(path)
+    write_atomic(copy, content, mode=0o600)
+    return Saved(path, copy, state)
+
+
+def load(folder: Path) -> list[Saved]:
+    """Return what a backup holds; nothing where its manifest was never written."""
+    try:
+        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
+    except FileNotFoundError:
+        return []
+    return [
+        Saved(Path(f["path"]), folder / f["copy"], FileState(f["sha256"], f["mode"], f["uid"], f["gid"]))
+        for f in manifest["files"]
+    ]
+
+
+def restore(saved: Saved) -> None:
+    """Put a file back as it was: bytes, mode and owner. Nothing is written where it is so already."""
+    content = saved.content()
+    if saved.path.exists() and read_state(saved.path)[1] == saved.state:
+        return
+    write_atomic(saved.path, content, mode=saved.state.mode, owner=(saved.state.uid, saved.state.gid))

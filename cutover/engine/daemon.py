@@ -1,0 +1,186 @@
+"""The Docker Engine: containers, networks, images, as values of `cutover.model`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import docker
+import docker.errors
+from docker.models.containers import Container as DockerContainer
+
+from cutover.engine.address import EngineAddress
+from cutover.engine.inspect import container_from
+from cutover.engine.translate import translated
+from cutover.errors import EngineError
+from cutover.model import Container
+
+API_TIMEOUT_S = 60
+
+
+class Daemon:
+    """A Docker Engine that answered when this was made. Every method raises EngineError where it refuses."""
+
+    def __init__(self, address: EngineAddress) -> None:
+        self.address = address
+        with translated(f"Talking to {address.url}"):
+            self._client = docker.DockerClient(
+                base_url=address.url,
+                timeout=API_TIMEOUT_S,
+                use_ssh_client=address.url.startswith("ssh://"),
+                version="auto",
+            )
+
+    def version(self) -> str:
+        """Return the Engine's version."""
+        with translated("Asking the Engine for its version"):
+            return str(self._client.version()["Version"])
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+    # -- containers --------------------------------------------------------------------------------------------------
+
+    def containers(self, project: str | None = None) -> list[Container]:
+        """Return all containers, or those of one Compose project (its one-off `run` containers left out)."""
+        labels = [f"com.docker.compose.project={project}", "com.docker.compose.oneoff=False"] if project else []
+        with translated("Listing containers"):
+            found = self._client.api.containers(all=True, filters={"label": labels})
+            details = (self._details(entry["Id"]) for entry in found)
+            return sorted((container_from(d) for d in details if d), key=lambda c: (c.service, c.name))
+
+    def _details(self, container_id: str) -> dict[str, Any] | None:
+        try:
+            inspected: dict[str, Any] = self._client.api.inspect_container(container_id)
+        except docker.errors.NotFound:  # removed between the listing and now
+            return None
+        return inspected
+
+    def of_service(self, project: str, service: str) -> list[Container]:
+        """Return the containers of one service of a project, running ones first."""
+        found = [c for c in self.containers(project) if c.service == service]
+        return sorted(found, key=lambda c: (not c.running, c.name))
+
+    def container(self, container_id: str) -> Container | None:
+        """Return one container by ID or name, None where it is gone."""
+        with translated(f"Inspecting container {container_id[:12]}"):
+            details = self._details(container_id)
+        return container_from(details) if details else None
+
+    def start(self, container_id: str) -> None:
+        """Start a container; nothing happens where it runs already."""
+        with translated(f"Starting container {container_id[:12]}"):
+            self._container(container_id).start()
+
+    def stop(self, container: Container) -> None:
+        """Stop a container within its own grace period; nothing happens where it is stopped or gone."""
+        with translated(f"Stopping container {container.name}"):
+            try:
+                self._container(container.id).stop(timeout=int(container.stop_timeout_s))
+            except docker.errors.NotFound:
+                return
+
+    def remove(self, container: Container) -> None:
+        """Remove a stopped container and its anonymous volumes; nothing happens where it is gone."""
+        with translated(f"Removing container {container.name}"):
+            try:
+                self._container(container.id).remove(v=True, force=False)
+            except docker.errors.NotFound:
+                return
+
+    def set_restart_policy(self, container_id: str, policy: str) -> None:
+        """Set the restart policy (`no`, `always`, `unless-stopped`, `on-failure:3`); Compose does not look at it."""
+        name, _, retries = policy.partition(":")
+        value = {"Name": name, "MaximumRetryCount": int(retries or 0)}
+        with translated(f"Setting the restart policy of {container_id[:12]}"):
+            self._container(container_id).update(restart_policy=value)
+
+    def logs(self, container_id: str, tail: int = 20) -> list[str]:
+        """Return the last lines of a container's output."""
+        with translated(f"Reading the log of {container_id[:12]}"):
+            try:
+                raw = self._container(container_id).logs(tail=tail)
+            except docker.errors.NotFound:
+                return []
+        return [line for line in raw.decode(errors="replace").splitlines() if line.strip()]
+
+    def run_inside(self, container_id: str, argv: list[str]) -> bytes:
+        """Run a command in a running container and return its output.
+
+        Raises:
+            EngineError: the command is not there, or failed.
+
+        """
+        with translated(f"Running {argv[0]} in {container_id[:12]}"):
+            code, output = self._container(container_id).exec_run(argv)
+        if code != 0:
+            raise EngineError("exec-failed", f"`{' '.join(argv)}` in {container_id[:12]} ended with {code}.")
+        return bytes(output or b"")
+
+    def last_health_output(self, container_id: str) -> str:
+        """Return what the last healthcheck printed, "" where there is none."""
+        with translated(f"Inspecting container {container_id[:12]}"):
+            details = self._details(container_id) or {}
+        log = (details.get("State", {}).get("Health") or {}).get("Log") or []
+        return str(log[-1].get("Output", "")).strip() if log else ""
+
+    def _container(self, container_id: str) -> DockerContainer:
+        return self._client.containers.get(container_id)
+
+    # -- networks ----------------------------------------------------------------------------------------------------
+
+    def bridge_of(self, network_id: str) -> str | None:
+        """Return the host's interface behind a bridge network, None where it is of another driver or gone."""
+        with translated(f"Inspecting network {network_id[:12]}"):
+            try:
+                attributes = self._client.networks.get(network_id).attrs
+            except docker.errors.NotFound:
+                return None
+        if attributes["Driver"] != "bridge":
+            return None
+        return str(attributes["Options"].get("com.docker.network.bridge.name") or f"br-{attributes['Id'][:12]}")
+
+    def network_exists(self, name: str) -> bool:
+        """Say whether there is a network of exactly this name."""
+        with translated(f"Looking for network {name}"):
+            return any(n.name == name for n in self._client.networks.list(names=[name]))
+
+    def create_macvlan(self, name: str, parent: str, labels: Mapping[str, str]) -> None:
+        """Create a macvlan network over the interface `parent`."""
+        with translated(f"Creating network {name}"):
+            self._client.networks.create(name, driver="macvlan", options={"parent": parent}, labels=dict(labels))
+
+    def remove_network(self, name: str) -> None:
+        """Remove a network; nothing happens where it is gone."""
+        with translated(f"Removing network {name}"):
+            for network in self._client.networks.list(names=[name]):
+                if network.name == name:
+                    network.remove()
+
+    def on_network(self, container: Container, network: str) -> bool:
+        """Say whether a container is connected to the network of this name, running or not."""
+        current = self.container(container.id)
+        return current is not None and any(e.network == network for e in current.endpoints)
+
+    def connect(self, network: str, container_id: str) -> None:
+        """Connect a container to a network."""
+        with translated(f"Connecting {container_id[:12]} to {network}"):
+            self._client.api.connect_container_to_network(container_id, network)
+
+    def disconnect(self, network: str, container_id: str) -> None:
+        """Disconnect a container from a network."""
+        with translated(f"Disconnecting {container_id[:12]} from {network}"):
+            self._client.api.disconnect_container_from_network(container_id, network)
+
+    # -- images ------------------------------------------------------------------------------------------------------
+
+    def image_id(self, reference: str) -> str | None:
+        """Return the ID of a local image, None where there is none of that name."""
+        with translated(f"Looking for image {reference}"):
+            try:
+                return str(self._client.api.inspect_image(reference)["Id"])
+            except docker.errors.ImageNotFound:
+                return None
+
+

@@ -1,0 +1,135 @@
+"""Docker Compose: the model it makes of the files, and the containers it makes of the model."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from python_on_whales import DockerClient
+from python_on_whales.exceptions import DockerException
+
+from cutover.engine.address import EngineAddress
+from cutover.engine.translate import gone
+from cutover.errors import EngineError, RefusedError
+
+GONE_WORDS = ("cannot connect to the docker daemon", "is the docker daemon running", "connection refused")
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectFiles:
+    """What says which Compose project is meant; every field means what the Compose option of that name means."""
+
+    files: tuple[Path, ...]
+    project: str | None = None
+    directory: Path | None = None
+    profiles: tuple[str, ...] = ()
+    env_files: tuple[Path, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        """Return the project directory: the first file's folder unless another was given."""
+        return self.directory or self.files[0].parent
+
+    def with_files(self, substitutes: Mapping[Path, Path]) -> ProjectFiles:
+        """Return the same project read from other files, relative paths still seen from the old folder."""
+        return replace(self, files=tuple(substitutes.get(f, f) for f in self.files), directory=self.folder)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One Compose project on one Engine."""
+
+    address: EngineAddress
+    source: ProjectFiles
+    _environment: dict[str, str] = field(default_factory=dict, repr=False)
+
+    def with_files(self, substitutes: Mapping[Path, Path]) -> Stack:
+        """Return the same project with some of its files replaced by candidates."""
+        return replace(self, source=self.source.with_files(substitutes))
+
+    def named(self, project: str) -> Stack:
+        """Return the same project under the name that Compose resolved."""
+        return replace(self, source=replace(self.source, project=project))
+
+    def config(self) -> dict[str, Any]:
+        """Return the canonical model (`docker compose config`), services of every profile included.
+
+        Raises:
+            RefusedError: the files are not a valid Compose project.
+
+        """
+        client = self._client(profiles=("*",))
+        try:
+            model: dict[str, Any] = client.compose.config(return_json=True)
+        except DockerException as error:
+            raise RefusedError(
+                "compose-invalid",
+                "Docker Compose rejects the project's files; nothing was changed.",
+                evidence=_last_words(error),
+                hint=f"docker compose {' '.join(f'-f {f}' for f in self.source.files)} config --quiet",
+            ) from error
+        return model
+
+    def environment(self) -> Mapping[str, str]:
+        """Return what Compose interpolates with: the process environment and `.env`. Secret: never log it."""
+        if not self._environment:
+            command = [*self._client().compose.docker_compose_cmd, "config", "--environment"]
+            done = subprocess.run([str(c) for c in command], capture_output=True, text=True, check=False)
+            pairs = (line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+            self._environment.update(pairs)
+        return self._environment
+
+    def create(self, service: str, *, force: bool = False) -> None:
+        """Create the service's container without starting it; an existing one is replaced where it differs."""
+        with_force = {"force_recreate": True} if force else {}
+        self._up(service, start=False, **with_force)
+
+    def up(self, service: str) -> None:
+        """Create and start the service's container and nothing else; an existing one is replaced where it differs."""
+        self._up(service)
+
+    def start_dependency(self, service: str) -> None:
+        """Start a service and what it depends on; containers that exist stay as they are."""
+        self._up(service, recreate=False, dependencies=True)
+
+    def _up(self, service: str, *, dependencies: bool = False, **options: Any) -> None:
+        try:
+            self._client().compose.up(
+                [service], detach=True, dependencies=dependencies, no_build=True, pull="never", quiet=True, **options
+            )
+        except DockerException as error:
+            raise _compose_error(f"docker compose up {service}", error) from error
+
+    def _client(self, profiles: tuple[str, ...] | None = None) -> DockerClient:
+        context = self.address.context
+        return DockerClient(
+            host=None if context else self.address.url,
+            context=context,
+            compose_files=list(self.source.files),
+            compose_project_name=self.source.project,
+            compose_project_directory=self.source.directory,
+            compose_profiles=list(self.source.profiles if profiles is None else profiles),
+            compose_env_files=list(self.source.env_files),
+        )
+
+
+def _compose_error(action: str, error: DockerException) -> EngineError:
+    words = _last_words(error)
+    if any(w in line.lower() for line in words for w in GONE_WORDS):
+        return gone(action, words[-1])
+    message = f"{action} failed: {words[-1]}" if words else f"{action} failed."
+    return EngineError("compose-failed", message, evidence=words, hint="read the evidence; `docker compose config`")
+
+
+def _last_words(error: DockerException) -> list[str]:
+    """Return the end of Compose's own error output, colours and progress lines taken out."""
+    text = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", error.stderr or str(error))
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    telling = [line for line in lines if not re.match(r"(Container|Network|Volume) \S+ +[A-Z][a-z]+$", line)]
+    return (telling or lines)[-3:]
+
+

@@ -1,0 +1,45 @@
+"""Foreign exceptions become ours here, with the Engine's own words as evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import docker.errors
+import requests.exceptions
+import urllib3.exceptions
+
+from cutover.errors import EngineError, EngineGoneError
+
+NO_ENGINE_HINT = "see that the Engine runs (`systemctl start docker`) and that this user may use it (`docker info`)"
+
+
+@contextmanager
+def translated(action: str) -> Iterator[None]:
+    """Turn what the docker library raises during `action` into EngineError or EngineGoneError."""
+    try:
+        yield
+    except docker.errors.NotFound as error:
+        raise EngineError("not-found", f"{action}: {_words(error)}") from error
+    except docker.errors.APIError as error:
+        raise EngineError(
+            "engine-refused", f"{action}: the Engine refused.", evidence=[_words(error)], hint="docker info"
+        ) from error
+    except (
+        docker.errors.DockerException,
+        requests.exceptions.RequestException,
+        urllib3.exceptions.HTTPError,
+        OSError,
+    ) as error:
+        raise gone(action, str(error)) from error
+
+
+def gone(action: str, words: str) -> EngineGoneError:
+    """Return the error for an Engine that does not answer."""
+    return EngineGoneError(
+        "engine-gone", f"{action}: no Docker Engine answers.", evidence=[words.strip()], hint=NO_ENGINE_HINT
+    )
+
+
+def _words(error: docker.errors.APIError) -> str:
+    return str(error.explanation or error).strip()

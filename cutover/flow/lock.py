@@ -1,0 +1,56 @@
+"""One cutover at a time on a project: flock, which dies with its process, and a note that says who holds it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from cutover.clock import Clock
+from cutover.errors import LockHeldError
+from cutover.files import private_folder, write_atomic
+
+
+@contextmanager
+def locked(state: Path, project: str, clock: Clock) -> Iterator[None]:
+    """Hold the project's lock.
+
+    Raises:
+        LockHeldError: another process holds it; the message says which, and since when.
+
+    """
+    private_folder(state)
+    lock = FileLock(state / f"{project}.lock")
+    holder = state / f"{project}.lock.json"
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise LockHeldError(
+            "lock-held",
+            f"Another cutover works on project {project}: {_who(holder)}.",
+            evidence=[str(state / f"{project}.lock")],
+            hint="wait for it, or interrupt it (it goes back to green by itself): kill -INT PID",
+        ) from error
+    try:
+        note = {"pid": os.getpid(), "since": clock.now().isoformat(timespec="seconds"), "command": sys.argv[1:2]}
+        write_atomic(holder, json.dumps(note).encode(), mode=0o600)
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            holder.unlink()
+        lock.release()
+
+
+def _who(holder: Path) -> str:
+    try:
+        note = json.loads(holder.read_text())
+    except (OSError, ValueError):
+        return "a process that has not said who it is yet"
+    command = " ".join(["cutover", *note["command"]])
+    return f"`{command}`, process {note['pid']}, since {note['since']}"

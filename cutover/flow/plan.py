@@ -1,0 +1,136 @@
+"""A plan is data: steps with their causes, comparable as text, printed by `--dry-run` and kept in the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from cutover.config import Strategy
+from cutover.model import PortBinding, Protocol
+
+
+class StepKind(StrEnum):
+    """What a step does; each kind has one handler in `flow/steps`."""
+
+    BACKUP = "backup"
+    DEPENDENCY = "dependency"
+    PARK_NETWORK = "park-network"
+    CREATE_BLUE = "create-blue"
+    START_PARKED = "start-parked"
+    PROVE_INSIDE = "prove-inside"
+    EDIT_FILES = "edit-files"
+    RELINK = "relink"
+    RECREATE = "recreate"
+    PROVE_OUTSIDE = "prove-outside"
+    WATCH = "watch"
+    SETTLE_GREEN = "settle-green"
+    RETIRE_GREEN = "retire-green"
+    REMOVE_PARK_NETWORK = "remove-park-network"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing to do: to which resource, and because of what. `depends_on` names the steps that must be done first."""
+
+    id: str
+    kind: StepKind
+    resource: str
+    cause: str
+    depends_on: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """Return the step in a few words."""
+        return f"{self.kind} {self.resource}"
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A legacy port that changes hands: where it is bound, and its target inside green and inside blue."""
+
+    binding: PortBinding
+    blue_target: int
+
+    @property
+    def to_blue(self) -> PortBinding:
+        """Return the binding as blue will have it."""
+        b = self.binding
+        return PortBinding(b.host_ip, b.host_port, self.blue_target, b.protocol)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return JSON-ready data."""
+        b = self.binding
+        return {
+            "host_ip": b.host_ip,
+            "host_port": b.host_port,
+            "target": b.target,
+            "protocol": str(b.protocol),
+            "blue_target": self.blue_target,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Move:
+        """Read what `as_dict` wrote."""
+        binding = PortBinding(data["host_ip"], data["host_port"], data["target"], Protocol(data["protocol"]))
+        return cls(binding, data["blue_target"])
+
+
+@dataclass(frozen=True, slots=True)
+class FileEdit:
+    """A file that the plan rewrites: the bytes that were read, and those that will stand there."""
+
+    path: Path
+    before_sha256: str
+    after: bytes = field(repr=False)
+    diff: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a swap will do. Durations are seconds; `stall_predicted_s` is None where nothing is known to predict from."""
+
+    project: str
+    green: str
+    blue: str
+    strategy: Strategy
+    moves: tuple[Move, ...]
+    steps: tuple[Step, ...]
+    edits: tuple[FileEdit, ...]
+    observe_s: float
+    ready_timeout_s: float
+    commit: bool
+    stall_predicted_s: float | None
+    stall_cause: str
+    warnings: tuple[str, ...] = ()
+
+    def text(self) -> str:
+        """Return the plan as a person reads it and as a test compares it."""
+        ports = ", ".join(str(m.binding) if m.binding.target == m.blue_target else _retargeted(m) for m in self.moves)
+        lines = [
+            f"swap {self.green} -> {self.blue} in project {self.project} by {self.strategy}: ports {ports}",
+            *(f"  {s.id:<4}{s.title:<52} {s.cause}".rstrip() for s in self.steps),
+            f"predicted silence of the legacy ports: {self.stall_text()}",
+            *(f"note: {w}" for w in self.warnings),
+        ]
+        return "\n".join(lines)
+
+    def stall_text(self) -> str:
+        """Return the predicted silence, with what it rests on."""
+        seconds = "unknown" if self.stall_predicted_s is None else f"{self.stall_predicted_s:.2f} s"
+        return f"{seconds} ({self.stall_cause})"
+
+
+def _retargeted(move: Move) -> str:
+    return f"{move.binding} (in blue: {move.blue_target})"
+
+
+def numbered(parts: list[tuple[StepKind, str, str]]) -> tuple[Step, ...]:
+    """Make steps of (kind, resource, cause), each depending on the one before it."""
+    steps: list[Step] = []
+    for number, (kind, resource, cause) in enumerate(parts, start=1):
+        before = (steps[-1].id,) if steps else ()
+        steps.append(Step(f"s{number:02}", kind, resource, cause, before))
+    return tuple(steps)

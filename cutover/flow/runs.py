@@ -1,0 +1,114 @@
+"""Where runs are kept: `.cutover/` beside the compose file, one folder a run, found again by its ID."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from cutover.clock import Clock
+from cutover.errors import UsageError
+from cutover.files import private_folder
+from cutover.flow.journal import Kind, Record, read
+
+STATE_FOLDER = ".cutover"
+
+
+class Result(StrEnum):
+    """How a run ended."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    ROLLED_BACK = "rolled_back"
+    NEEDS_HANDS = "needs_hands"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run on disk, read from its journal."""
+
+    folder: Path
+
+    @property
+    def id(self) -> str:
+        """Return the run's ID."""
+        return self.folder.name
+
+    @cached_property
+    def records(self) -> tuple[Record, ...]:
+        """Return its journal."""
+        return tuple(read(self.folder))
+
+    @property
+    def header(self) -> Mapping[str, Any]:
+        """Return what the run set out to do; empty where the crash came before it was written."""
+        return next((r.data for r in self.records if r.kind is Kind.PLAN), {})
+
+    @property
+    def result(self) -> Mapping[str, Any] | None:
+        """Return the last result record, None for a run that did not come to an end."""
+        ends = [r for r in self.records if r.kind is Kind.RESULT]
+        after = [r for r in self.records if r.kind in {Kind.UNDO, Kind.INTENT}]
+        if not ends or (after and after[-1].seq > ends[-1].seq):
+            return None
+        return ends[-1].data
+
+    @property
+    def outcome(self) -> str:
+        """Return how it ended in one word, `unfinished` where it did not."""
+        return str(self.result["result"]) if self.result else "unfinished"
+
+    @property
+    def started_at(self) -> str:
+        """Return when it began, in ISO 8601."""
+        return self.records[0].at if self.records else ""
+
+
+class Runs:
+    """All runs of one Compose project."""
+
+    def __init__(self, project_folder: Path, project: str) -> None:
+        self.state = project_folder / STATE_FOLDER
+        self.folder = self.state / project
+
+    def all(self) -> list[Run]:
+        """Return the runs, oldest first."""
+        if not self.folder.is_dir():
+            return []
+        return [Run(p) for p in sorted(self.folder.iterdir()) if p.is_dir()]
+
+    def new(self, clock: Clock) -> Run:
+        """Make the folder of a new run; the state folder tells git to leave it alone."""
+        private_folder(self.state)
+        ignore = self.state / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n")
+        name = f"{clock.now():%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
+        return Run(private_folder(self.folder / name))
+
+    def get(self, run_id: str) -> Run:
+        """Return one run by its ID.
+
+        Raises:
+            UsageError: there is no such run.
+
+        """
+        for run in self.all():
+            if run.id == run_id:
+                return run
+        known = [r.id for r in self.all()][-5:]
+        raise UsageError(
+            "unknown-run",
+            f"There is no run {run_id!r} of this project.",
+            evidence=[f"latest runs: {', '.join(known) or 'none'}"],
+            hint="cutover history",
+        )
+
+    def unfinished(self) -> list[Run]:
+        """Return the runs that never came to an end."""
+        return [r for r in self.all() if r.result is None]
