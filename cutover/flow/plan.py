@@ -84,8 +84,9 @@ class FileEdit:
 
     path: Path
     before_sha256: str
+    after_sha256: str
     after: bytes = field(repr=False)
-    diff: str
+    diff: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,44 @@ class Plan:
             *(f"note: {w}" for w in self.warnings),
         ]
         return "\n".join(lines)
+
+    def header(self) -> dict[str, Any]:
+        """Return what the journal keeps of the plan: enough to go back after a crash."""
+        return {
+            "project": self.project,
+            "green": self.green,
+            "blue": self.blue,
+            "strategy": str(self.strategy),
+            "moves": [m.as_dict() for m in self.moves],
+            "steps": [[s.id, str(s.kind), s.resource, s.cause] for s in self.steps],
+            "edits": [[str(e.path), e.before_sha256, e.after_sha256] for e in self.edits],
+            "ready_timeout_s": self.ready_timeout_s,
+            "commit": self.commit,
+        }
+
+    @classmethod
+    def from_header(cls, data: Mapping[str, Any]) -> Plan:
+        """Read back what `header` gave; what going back does not need is empty."""
+        steps = numbered([(StepKind(kind), resource, cause) for _, kind, resource, cause in data["steps"]])
+        return cls(
+            project=data["project"],
+            green=data["green"],
+            blue=data["blue"],
+            strategy=Strategy(data["strategy"]),
+            moves=tuple(Move.from_dict(m) for m in data["moves"]),
+            steps=steps,
+            edits=tuple(FileEdit(Path(path), before, after, b"") for path, before, after in data["edits"]),
+            observe_s=0.0,
+            ready_timeout_s=data["ready_timeout_s"],
+            commit=data["commit"],
+            stall_predicted_s=None,
+            stall_cause="",
+        )
+
+    @property
+    def park_network(self) -> str:
+        """Return the name of the network that parks containers: it sorts before every other, see flow/steps/park."""
+        return f"0-cutover-{self.project}"
 
     def stall_text(self) -> str:
         """Return the predicted silence, with what it rests on."""

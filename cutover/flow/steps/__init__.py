@@ -1,1 +1,31 @@
-"""."""
+"""One handler per kind of step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cutover.flow.plan import StepKind
+from cutover.flow.steps.base import Handler
+from cutover.flow.steps.blue import CreateBlue, StartDependency, StartParked
+from cutover.flow.steps.files import BackUp, EditFiles
+from cutover.flow.steps.green import RetireGreen, SettleGreen
+from cutover.flow.steps.handover import Recreate, Relink
+from cutover.flow.steps.park import ParkNetwork, RemoveParkNetwork
+from cutover.flow.steps.prove import ProveInside, ProveOutside, Watch
+
+HANDLERS: Mapping[StepKind, Handler] = {
+    StepKind.BACKUP: BackUp(),
+    StepKind.DEPENDENCY: StartDependency(),
+    StepKind.PARK_NETWORK: ParkNetwork(),
+    StepKind.CREATE_BLUE: CreateBlue(),
+    StepKind.START_PARKED: StartParked(),
+    StepKind.PROVE_INSIDE: ProveInside(),
+    StepKind.EDIT_FILES: EditFiles(),
+    StepKind.RELINK: Relink(),
+    StepKind.RECREATE: Recreate(),
+    StepKind.PROVE_OUTSIDE: ProveOutside(),
+    StepKind.WATCH: Watch(),
+    StepKind.SETTLE_GREEN: SettleGreen(),
+    StepKind.RETIRE_GREEN: RetireGreen(),
+    StepKind.REMOVE_PARK_NETWORK: RemoveParkNetwork(),
+}

@@ -1,0 +1,126 @@
+"""One look at everything that a plan depends on, frozen."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cutover.engine.daemon import Daemon
+from cutover.engine.stack import Stack
+from cutover.errors import RefusedError
+from cutover.files import FileState, read_state
+from cutover.flow.runs import Runs
+from cutover.flow.steps.park import parent_interface
+from cutover.model import Container, Listener
+from cutover.ports import host_listeners
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A compose file as it was read. `writable` says whether this user may replace it."""
+
+    path: Path
+    content: bytes = field(repr=False)
+    state: FileState
+    writable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedState:
+    """The world before a swap. `model` is Compose's canonical one; `environment` is secret and never shown.
+
+    `load_seconds` is how long a service took to become ready in earlier runs; `free_bytes` is on the project's disk.
+    """
+
+    project: str
+    folder: Path
+    files: tuple[SourceFile, ...]
+    model: Mapping[str, Any] = field(repr=False)
+    environment: Mapping[str, str] = field(repr=False)
+    containers: tuple[Container, ...]
+    images: Mapping[str, str | None]
+    listeners: tuple[Listener, ...]
+    park_parent: str | None
+    free_bytes: int
+    load_seconds: Mapping[str, float] = field(default_factory=dict)
+    unfinished: tuple[str, ...] = ()
+
+    @property
+    def services(self) -> Mapping[str, Any]:
+        """Return the services of the canonical model."""
+        services: Mapping[str, Any] = self.model.get("services") or {}
+        return services
+
+    def of_service(self, service: str) -> list[Container]:
+        """Return the project's containers of one service, running ones first."""
+        found = [c for c in self.containers if c.project == self.project and c.service == service]
+        return sorted(found, key=lambda c: not c.running)
+
+
+def observe(daemon: Daemon, stack: Stack, services: tuple[str, ...]) -> ObservedState:
+    """Look at the files, at Compose's model of them, at the Engine and at the host, at the same time.
+
+    Raises:
+        RefusedError: a file cannot be read, or Compose rejects it.
+        EngineError: the Engine does not answer.
+
+    """
+    files = tuple(_source_file(path) for path in stack.source.files)
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        modelled = pool.submit(stack.config)
+        environment = pool.submit(stack.environment)
+        contained = pool.submit(daemon.containers)
+        listening = pool.submit(host_listeners) if daemon.address.local else None
+        model, containers = modelled.result(), contained.result()
+        listeners = tuple(listening.result()) if listening else ()
+    project = str(model["name"])
+    runs = Runs(stack.source.folder, project)
+    images = {_image_of(project, s, model) for s in services if s in (model.get("services") or {})}
+    green = [c for c in containers if c.project == project and c.service == services[0]]
+    return ObservedState(
+        project=project,
+        folder=stack.source.folder,
+        files=files,
+        model=model,
+        environment=environment.result(),
+        containers=tuple(containers),
+        images={image: daemon.image_id(image) for image in images},
+        listeners=listeners,
+        park_parent=parent_interface(daemon, green),
+        free_bytes=shutil.disk_usage(stack.source.folder).free,
+        load_seconds=load_seconds(runs),
+        unfinished=tuple(r.id for r in runs.unfinished()),
+    )
+
+
+def _source_file(path: Path) -> SourceFile:
+    try:
+        content, state = read_state(path)
+    except OSError as error:
+        raise RefusedError("file-unreadable", f"{path} cannot be read: {error.strerror}.") from error
+    real = path.resolve()
+    return SourceFile(path, content, state, os.access(real, os.W_OK) and os.access(real.parent, os.W_OK))
+
+
+def image_of(state: ObservedState, service: str) -> str:
+    """Return the image that Compose would run for a service."""
+    return _image_of(state.project, service, state.model)
+
+
+def _image_of(project: str, service: str, model: Mapping[str, Any]) -> str:
+    return str(model["services"][service].get("image") or f"{project}-{service}")
+
+
+def load_seconds(runs: Runs) -> dict[str, float]:
+    """Return how long each service took to become ready, from the newest run that measured it."""
+    known: dict[str, float] = {}
+    for run in runs.all():
+        for record in run.records:
+            if "ready_s" in record.data and "service" in record.data:
+                known[str(record.data["service"])] = float(record.data["ready_s"])
+    return known

@@ -1,0 +1,137 @@
+"""From the observed state and the request to a plan: pure, no I/O, so that a test compares plans as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cutover.config import Strategy
+from cutover.flow.observed import ObservedState
+from cutover.flow.plan import FileEdit, Move, Plan, StepKind, numbered
+from cutover.flow.preflight import check, legacy_bindings
+from cutover.flow.request import SwapRequest
+from cutover.model import Container
+
+RELINK_BASE_S = 0.12
+"""What `relink` is silent for, measured on 2 cores (scripts/bench): moving the gateway of both containers ..."""
+RELINK_PER_BINDING_S = 0.03
+"""... and starting a docker-proxy pair for each published port."""
+RECREATE_BASE_S = 0.9
+"""What stop, start and the network set-up take beside the services' own time (scripts/bench)."""
+
+Parts = list[tuple[StepKind, str, str]]
+
+
+def moves_of(state: ObservedState, request: SwapRequest) -> tuple[Move, ...]:
+    """Return the ports that change hands, once everything that must hold beforehand has been seen to hold.
+
+    Raises:
+        UsageError: the request makes no sense.
+        RefusedError: a precondition does not hold.
+
+    """
+    green = check(state, request)
+    return tuple(Move(binding, target) for binding, target in legacy_bindings(state, request, green))
+
+
+def plan_swap(
+    state: ObservedState, request: SwapRequest, moves: tuple[Move, ...], edits: tuple[FileEdit, ...]
+) -> Plan:
+    """Decide what to do."""
+    seconds, cause = _stall(state, request, moves)
+    return Plan(
+        project=state.project,
+        green=request.green,
+        blue=request.blue,
+        strategy=request.strategy,
+        moves=moves,
+        steps=numbered(_parts(state, request, moves, edits)),
+        edits=edits,
+        observe_s=request.observe_s,
+        ready_timeout_s=request.ready_timeout_s,
+        commit=request.commit,
+        stall_predicted_s=seconds,
+        stall_cause=cause,
+        warnings=tuple(_warnings(state, request)),
+    )
+
+
+def _parts(
+    state: ObservedState, request: SwapRequest, moves: tuple[Move, ...], edits: tuple[FileEdit, ...]
+) -> Parts:
+    ports = ", ".join(str(m.binding.host_port) for m in moves)
+    files = ", ".join(e.path.name for e in edits)
+    dependencies = [
+        (StepKind.DEPENDENCY, name, f"{request.blue} depends on it and it does not run")
+        for name in _missing_dependencies(state, request)
+    ]
+    first: Parts = [(StepKind.BACKUP, files, "nothing is changed before it is saved"), *dependencies]
+    if request.strategy is Strategy.RELINK:
+        return [*first, *_relink_parts(request, ports, files), *_last_parts(request)]
+    return [*first, *_recreate_parts(request, ports, files), *_last_parts(request)]
+
+
+def _relink_parts(request: SwapRequest, ports: str, files: str) -> Parts:
+    blue, green = request.blue, request.green
+    return [
+        (StepKind.PARK_NETWORK, f"for {blue}", "a container on it runs without its host ports"),
+        (StepKind.CREATE_BLUE, blue, f"with its final ports {ports}, from the edited file"),
+        (StepKind.START_PARKED, blue, f"{green} still holds {ports}"),
+        (StepKind.PROVE_INSIDE, blue, f"{green} is not touched before {blue} answers"),
+        (StepKind.EDIT_FILES, files, f"ports {ports} belong to {blue} from now on"),
+        (StepKind.RELINK, ports, f"park {green}, unpark {blue}"),
+    ]
+
+
+def _recreate_parts(request: SwapRequest, ports: str, files: str) -> Parts:
+    blue, green = request.blue, request.green
+    return [
+        (StepKind.CREATE_BLUE, blue, f"with its final ports {ports}, from the edited file, while {green} serves"),
+        (StepKind.EDIT_FILES, files, f"ports {ports} belong to {blue} from now on"),
+        (StepKind.RECREATE, ports, f"stop {green}, start {blue}"),
+        (StepKind.PROVE_INSIDE, blue, "it loads now, and nobody is served meanwhile"),
+    ]
+
+
+def _last_parts(request: SwapRequest) -> Parts:
+    blue, green = request.blue, request.green
+    parts: Parts = [(StepKind.PROVE_OUTSIDE, blue, "through the legacy ports, with proof of who answers")]
+    if request.observe_s > 0:
+        parts.append((StepKind.WATCH, blue, f"for {request.observe_s:g} s; two failures in a row turn it back"))
+    if request.commit:
+        parts.append((StepKind.RETIRE_GREEN, green, "--commit: its container is removed"))
+    else:
+        parts.append((StepKind.SETTLE_GREEN, green, "without ports, as the file now says; warm until commit"))
+    if request.strategy is Strategy.RELINK:
+        parts.append((StepKind.REMOVE_PARK_NETWORK, f"of {blue}", "nobody is parked any more"))
+    return parts
+
+
+def _missing_dependencies(state: ObservedState, request: SwapRequest) -> Iterator[str]:
+    wanted = state.services[request.blue].get("depends_on") or {}
+    for name in sorted(wanted):
+        if name != request.green and not any(c.running for c in state.of_service(name)):
+            yield name
+
+
+def _stall(state: ObservedState, request: SwapRequest, moves: tuple[Move, ...]) -> tuple[float | None, str]:
+    if request.strategy is Strategy.RELINK:
+        return RELINK_BASE_S + RELINK_PER_BINDING_S * len(moves), "Docker moves the ports between running containers"
+    load = state.load_seconds.get(request.blue)
+    if load is None:
+        return None, f"at least {RECREATE_BASE_S:g} s, and as long as {request.blue} takes to load, never measured here"
+    return RECREATE_BASE_S + load, f"{request.blue} took {load:.1f} s to load in an earlier run"
+
+
+def _warnings(state: ObservedState, request: SwapRequest) -> Iterator[str]:
+    if not request.probes:
+        yield "no probes given: only TCP connections are tried (cutover init proposes some)"
+    yield from _about_blue(state, request, state.of_service(request.blue))
+
+
+def _about_blue(state: ObservedState, request: SwapRequest, before: list[Container]) -> Iterator[str]:
+    running = [c for c in before if c.running]
+    if running:
+        yield f"{running[0].name} runs already; it is replaced by one with the legacy ports before the move"
+    green, blue = (set((state.services[s].get("networks") or {}).keys()) for s in (request.green, request.blue))
+    if green - blue:
+        yield f"{request.blue} is not on {', '.join(sorted(green - blue))}, where {request.green} can be reached by name"

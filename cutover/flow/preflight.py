@@ -1,0 +1,170 @@
+"""What must hold before anything is touched; pure, over the observed state. Every refusal names the next command."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+
+from cutover.config import Strategy
+from cutover.errors import RefusedError, UsageError
+from cutover.flow.observed import ObservedState, image_of
+from cutover.flow.request import PortRequest, SwapRequest
+from cutover.model import Container, ContainerState, PortBinding
+
+ROOM_BYTES = 8 * 1024 * 1024
+
+
+def check(state: ObservedState, request: SwapRequest) -> Container:
+    """Return green's container where a swap may begin.
+
+    Raises:
+        UsageError: the services make no sense.
+        RefusedError: a precondition does not hold.
+
+    """
+    _services_make_sense(state, request)
+    _no_unfinished_run(state)
+    _disk_has_room(state)
+    green = _green_serves(state, request)
+    _blue_can_run(state, request)
+    if request.strategy is Strategy.RELINK:
+        _can_be_parked(state, request, green)
+    return green
+
+
+def _services_make_sense(state: ObservedState, request: SwapRequest) -> None:
+    for colour, name in (("green", request.green), ("blue", request.blue)):
+        if name not in state.services:
+            near = difflib.get_close_matches(name, state.services, n=1)
+            raise UsageError(
+                "unknown-service",
+                f"There is no service {name!r} ({colour}) in project {state.project}"
+                + (f"; did you mean {near[0]!r}?" if near else "."),
+                evidence=[f"services: {', '.join(sorted(state.services))}"],
+                hint="docker compose config --services",
+            )
+    if request.green == request.blue:
+        raise UsageError(
+            "same-service",
+            f"Green and blue are the same service, {request.green}.",
+            hint="name the successor: cutover swap --green OLD --blue NEW",
+        )
+
+
+def _no_unfinished_run(state: ObservedState) -> None:
+    if state.unfinished:
+        raise RefusedError(
+            "unfinished-run",
+            f"Run {state.unfinished[-1]} of this project was cut short and has not been cleared up.",
+            hint="cutover recover",
+        )
+
+
+def _disk_has_room(state: ObservedState) -> None:
+    if state.free_bytes < ROOM_BYTES:
+        raise RefusedError(
+            "disk-full",
+            f"Only {state.free_bytes // 1024} KiB are free in {state.folder}; the journal and the backup need room.",
+            hint=f"df -h {state.folder}",
+        )
+
+
+def _green_serves(state: ObservedState, request: SwapRequest) -> Container:
+    containers = state.of_service(request.green)
+    running = [c for c in containers if c.running]
+    if not running:
+        found = f"its container is {containers[0].state}" if containers else "it has no container"
+        raise RefusedError(
+            "green-not-running",
+            f"{request.green} does not run ({found}), so there is nothing to take over.",
+            hint=f"docker compose up -d {request.green}",
+        )
+    if len(running) > 1:
+        raise RefusedError(
+            "green-scaled",
+            f"{request.green} runs in {len(running)} containers; cutover replaces one.",
+            hint=f"docker compose up -d --scale {request.green}=1 {request.green}",
+        )
+    return running[0]
+
+
+def _blue_can_run(state: ObservedState, request: SwapRequest) -> None:
+    image = image_of(state, request.blue)
+    if state.images.get(image) is None:
+        built = "build" in state.services[request.blue]
+        raise RefusedError(
+            "image-missing",
+            f"The image {image} of {request.blue} is not on this Engine.",
+            hint=f"docker compose {'build' if built else 'pull'} {request.blue}",
+        )
+    paused = [c for c in state.of_service(request.blue) if c.state is ContainerState.PAUSED]
+    if paused:
+        raise RefusedError("blue-paused", f"{paused[0].name} is paused.", hint=f"docker unpause {paused[0].name}")
+
+
+def _can_be_parked(state: ObservedState, request: SwapRequest, green: Container) -> None:
+    for name in (request.green, request.blue):
+        mode = state.services[name].get("network_mode")
+        if mode:
+            raise RefusedError(
+                "cannot-park",
+                f"{name} has network_mode: {mode}, and only a container on bridge networks can be parked.",
+                hint="cutover swap --strategy recreate",
+            )
+    if state.park_parent is None:
+        networks = ", ".join(e.network for e in green.endpoints) or "none"
+        raise RefusedError(
+            "cannot-park",
+            f"{request.green} is on no bridge network, so it cannot be parked.",
+            evidence=[f"its networks: {networks}"],
+            hint="cutover swap --strategy recreate",
+        )
+
+
+def legacy_bindings(state: ObservedState, request: SwapRequest, green: Container) -> list[tuple[PortBinding, int]]:
+    """Return what moves: each binding of green, with the port on which blue listens inside.
+
+    Raises:
+        RefusedError: green does not publish a port, or would keep one that `relink` cannot leave with it.
+
+    """
+    chosen = list(_chosen(request, green))
+    rest = set(green.wanted) - {b for b, _ in chosen}
+    if request.strategy is Strategy.RELINK and rest:
+        kept = ", ".join(map(str, sorted(rest)))
+        raise RefusedError(
+            "ports-left-behind",
+            f"`relink` moves all of green's ports at once, and {request.green} would keep {kept}.",
+            hint="name no --port to move them all, or use --strategy recreate",
+        )
+    return chosen
+
+
+def _chosen(request: SwapRequest, green: Container) -> Iterator[tuple[PortBinding, int]]:
+    if not green.published:
+        wanted = ", ".join(map(str, green.wanted))
+        raise RefusedError(
+            "port-not-published",
+            f"{request.green} publishes no port"
+            + (f"; it asks for {wanted} and does not have it." if wanted else ", so there is none to take over."),
+            hint="cutover ports",
+        )
+    if not request.ports:
+        yield from ((b, b.target) for b in green.published)
+        return
+    for port in request.ports:
+        yield from _bindings_of(port, request, green)
+
+
+def _bindings_of(port: PortRequest, request: SwapRequest, green: Container) -> Iterator[tuple[PortBinding, int]]:
+    found = [b for b in green.published if b.host_port == port.host_port]
+    if not found:
+        raise RefusedError(
+            "port-not-published",
+            f"{request.green} does not publish port {port.host_port}.",
+            evidence=[f"it publishes {', '.join(map(str, green.published))}"],
+            hint="cutover ports",
+        )
+    yield from ((b, port.blue_target or b.target) for b in found)
+
+

@@ -1,0 +1,224 @@
+"""Proof that a colour answers: inside, at its own address; outside, through the legacy port, and that it was this one.
+
+Three things must agree before an answer on the legacy port counts: the Engine says that this colour, and no other
+container, holds the port; the answer is as the probe expects; and it names the same sender as the answer that was had
+at the colour's own address (`identity=` in the probe), or, where the probe names no sender, a connection opened through
+the legacy port is seen among the connections of this colour's own network namespace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cutover.errors import EngineError, ProbeError, StepError
+from cutover.flow.context import Context
+from cutover.flow.witness import holds_our_connection
+from cutover.model import Answer, Colour, Container, ContainerState, Health, Protocol
+from cutover.probes import ProbeSpec, ask, wait_until_ok
+
+ATTEMPT_TIMEOUT_S = 5.0
+INTERVAL_S = 0.2
+OUTSIDE_TIMEOUT_S = 10.0
+STALL_TIMEOUT_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a probe is to ask."""
+
+    spec: ProbeSpec
+    host: str
+    port: int
+
+
+def wait_inside(ctx: Context, colour: Colour) -> list[Answer]:
+    """Wait until a colour answers every probe at its own address and its healthcheck, if it has one, is content.
+
+    Raises:
+        StepError: it exits, becomes unhealthy, or does not answer in time; with the end of its log as evidence.
+
+    """
+    container = ctx.need(colour)
+    deadline = ctx.clock.monotonic() + ctx.plan.ready_timeout_s
+    answers = [_wait(ctx, container, place, deadline) for place in inside(ctx, container, colour)]
+    _wait_healthy(ctx, container, deadline)
+    return answers
+
+
+def inside(ctx: Context, container: Container, colour: Colour) -> Iterator[Place]:
+    """Yield the probes with a colour's own address; none where this machine cannot reach it (a remote Engine)."""
+    address = _address(ctx, container)
+    for spec in ctx.probes:
+        target = ctx.target(colour, spec.port)
+        if address and target and not spec.host:
+            yield Place(spec, address, target)
+
+
+def _address(ctx: Context, container: Container) -> str | None:
+    if not ctx.daemon.address.local:
+        return None
+    current = ctx.daemon.container(container.id)
+    endpoints = current.endpoints if current else ()
+    return next((e.ip for e in endpoints if e.ip and e.network != ctx.plan.park_network), None)
+
+
+def _wait(ctx: Context, container: Container, place: Place, deadline: float) -> Answer:
+    try:
+        return wait_until_ok(
+            place.spec,
+            place.host,
+            place.port,
+            deadline_s=max(0.0, deadline - ctx.clock.monotonic()),
+            interval_s=INTERVAL_S,
+            give_up=lambda: _hopeless(ctx, container),
+        )
+    except ProbeError as error:
+        raise _not_ready(ctx, container, error.message, error.evidence) from error
+
+
+def _hopeless(ctx: Context, container: Container) -> str | None:
+    """Return why it makes no sense to wait any longer, None where it does."""
+    now = ctx.daemon.container(container.id)
+    if now is None:
+        return f"{container.name} was removed"
+    if now.state in {ContainerState.EXITED, ContainerState.DEAD}:
+        return f"{now.name} exited with code {now.exit_code}"
+    if now.state is ContainerState.RESTARTING or now.restart_count > container.restart_count:
+        return f"{now.name} crashed and was restarted"
+    if now.health is Health.UNHEALTHY:
+        return f"{now.name} is unhealthy: {ctx.daemon.last_health_output(now.id)[:300] or 'its healthcheck says nothing'}"
+    return None
+
+
+def _wait_healthy(ctx: Context, container: Container, deadline: float) -> None:
+    while True:
+        reason = _hopeless(ctx, container)
+        if reason:
+            raise _not_ready(ctx, container, reason, ())
+        now = ctx.daemon.container(container.id)
+        if now is not None and now.health in {Health.HEALTHY, Health.NONE}:
+            return
+        if ctx.clock.monotonic() >= deadline:
+            message = f"its healthcheck still says {now.health if now else 'nothing'} after {ctx.plan.ready_timeout_s:g} s"
+            raise _not_ready(ctx, container, message, ())
+        ctx.clock.sleep(INTERVAL_S)
+
+
+def _not_ready(ctx: Context, container: Container, reason: str, evidence: tuple[str, ...]) -> StepError:
+    log = [f"log: {line}" for line in ctx.daemon.logs(container.id, tail=8)]
+    return StepError(
+        "not-ready",
+        f"{container.name} is not ready: {reason}",
+        evidence=[*evidence, *log],
+        hint=f"docker compose logs {container.service}",
+    )
+
+
+def outside(ctx: Context) -> Iterator[Place]:
+    """Yield the probes with the address that clients use."""
+    for spec in ctx.probes:
+        yield Place(spec, spec.host or legacy_host(ctx, spec.port), spec.port)
+
+
+def legacy_host(ctx: Context, port: int) -> str:
+    """Return the address at which clients find a legacy port: the one that it is bound to, or loopback."""
+    bound = next((m.binding.host_ip for m in ctx.plan.moves if m.binding.host_port == port), "")
+    return bound or ctx.daemon.address.host
+
+
+def prove_outside(ctx: Context, colour: Colour, *, timeout_s: float = OUTSIDE_TIMEOUT_S) -> list[Answer]:
+    """Prove that this colour, and no other, answers on every legacy port.
+
+    Raises:
+        StepError: another container holds a port, nobody answers, or somebody else does.
+
+    """
+    container = ctx.need(colour)
+    see_ports_held(ctx, container, colour)
+    own = {id(p.spec): _own_identity(p) for p in inside(ctx, container, colour) if p.spec.identity}
+    deadline = ctx.clock.monotonic() + timeout_s
+    answers = []
+    for place in outside(ctx):
+        answer = _wait(ctx, container, place, deadline)
+        _see_identity(place, answer, own.get(id(place.spec)), container)
+        answers.append(answer)
+    _see_witness(ctx, container, colour)
+    return answers
+
+
+def see_ports_held(ctx: Context, container: Container, colour: Colour) -> None:
+    """See that the Engine has bound every legacy port for this container.
+
+    Raises:
+        StepError: it has not.
+
+    """
+    now = ctx.daemon.container(container.id)
+    if now is None or not ctx.holds_ports(now, colour):
+        bound = ", ".join(map(str, now.published)) if now and now.published else "none"
+        raise StepError(
+            "not-bound",
+            f"{container.name} does not hold the legacy ports.",
+            evidence=[f"its published ports: {bound}", *(f"log: {x}" for x in ctx.daemon.logs(container.id, tail=5))],
+            hint="cutover ports",
+        )
+
+
+def _own_identity(place: Place) -> str | None:
+    """Return what the sender at this address calls itself, None where it says nothing."""
+    return ask(place.spec, place.host, place.port, timeout_s=ATTEMPT_TIMEOUT_S).identity
+
+
+def _see_identity(place: Place, answer: Answer, own: str | None, container: Container) -> None:
+    if own is not None and answer.identity != own:
+        raise StepError(
+            "wrong-answerer",
+            f"Somebody else than {container.name} answers on port {place.port}.",
+            evidence=[f"{container.name} calls itself {own!r}", f"the legacy port answers as {answer.identity!r}"],
+            hint="cutover ports",
+        )
+
+
+def _see_witness(ctx: Context, container: Container, colour: Colour) -> None:
+    """See our own connection arrive in the container, for the ports that no probe with an identity has proven."""
+    named = {s.port for s in ctx.probes if s.identity}
+    for move in ctx.plan.moves:
+        port, target = move.binding.host_port, ctx.target(colour, move.binding.host_port)
+        if port in named or move.binding.protocol is not Protocol.TCP or target is None or not ctx.daemon.address.local:
+            continue
+        if holds_our_connection(ctx.daemon, container, legacy_host(ctx, port), port, target) is False:
+            raise StepError(
+                "wrong-answerer",
+                f"A connection opened on port {port} does not arrive in {container.name}.",
+                evidence=[f"Engine: {container.name} publishes {move.binding}"],
+                hint="cutover ports; another process or firewall rule may catch the port",
+            )
+
+
+def alive(ctx: Context, colour: Colour) -> str | None:
+    """Ask every probe once, outside, and return what is wrong, None where all is well."""
+    container = ctx.find(colour)
+    if container is None or not container.running:
+        return f"{ctx.service_name(colour)} does not run any more"
+    if container.health is Health.UNHEALTHY:
+        return f"{container.name} is unhealthy: {ctx.daemon.last_health_output(container.id)[:300]}"
+    for place in outside(ctx):
+        answer = ask(place.spec, place.host, place.port, timeout_s=ATTEMPT_TIMEOUT_S)
+        if not answer.ok:
+            return f"{answer.probe}: {answer.detail}"
+    return None
+
+
+def answered(ctx: Context) -> bool:
+    """Say whether every legacy port answers at this moment, whoever it is; the question of the stall meter."""
+    return all(ask(p.spec, p.host, p.port, timeout_s=STALL_TIMEOUT_S).ok for p in outside(ctx))
+
+
+def describe_health(ctx: Context, colour: Colour) -> list[str]:
+    """Return the end of a colour's log as evidence, nothing where the Engine does not answer."""
+    try:
+        container = ctx.find(colour)
+        return [f"log: {line}" for line in ctx.daemon.logs(container.id, tail=8)] if container else []
+    except EngineError:
+        return []

@@ -1,0 +1,106 @@
+"""What the user asked for, from the command line and `cutover.yaml`, in one frozen value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cutover.config import Settings, Strategy
+from cutover.errors import UsageError
+from cutover.probes import ProbeSpec, read
+
+
+@dataclass(frozen=True, slots=True)
+class PortRequest:
+    """A legacy port, and the port on which blue listens inside where it is another one than green's."""
+
+    host_port: int
+    blue_target: int | None = None
+
+    @classmethod
+    def parse(cls, text: str | int) -> PortRequest:
+        """Read `5570` or `5570:9901`.
+
+        Raises:
+            UsageError: it is neither.
+
+        """
+        first, colon, second = str(text).partition(":")
+        try:
+            numbers = (int(first), int(second) if colon else None)
+        except ValueError:
+            numbers = (0, None)
+        if not all(n is None or 0 < n < 65536 for n in numbers):  # noqa: PLR2004
+            raise UsageError(
+                "bad-port",
+                f"{text!r} is no port.",
+                hint="--port 5570, or --port 5570:9901 where blue listens on 9901 inside",
+            )
+        return cls(*numbers)
+
+
+@dataclass(frozen=True, slots=True)
+class SwapRequest:
+    """One swap as it was asked for. Durations are seconds; no ports means all that green publishes."""
+
+    green: str
+    blue: str
+    ports: tuple[PortRequest, ...]
+    strategy: Strategy
+    probes: tuple[ProbeSpec, ...]
+    observe_s: float
+    ready_timeout_s: float
+    commit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line said; None and () where it said nothing."""
+
+    files: tuple[Path, ...] = ()
+    project: str | None = None
+    profiles: tuple[str, ...] = ()
+    env_files: tuple[Path, ...] = ()
+    context: str | None = None
+    green: str | None = None
+    blue: str | None = None
+    ports: tuple[str, ...] = ()
+    strategy: str | None = None
+    probes: tuple[str, ...] = ()
+    observe_s: float | None = None
+    ready_timeout_s: float | None = None
+    commit: bool = False
+
+
+def swap_request(options: Options, settings: Settings) -> SwapRequest:
+    """Join the command line with `cutover.yaml`; the command line wins.
+
+    Raises:
+        UsageError: green or blue is not named, or a port or a probe cannot be read.
+
+    """
+    return SwapRequest(
+        green=_named("green", options.green or settings.green),
+        blue=_named("blue", options.blue or settings.blue),
+        ports=tuple(PortRequest.parse(p) for p in options.ports or settings.ports),
+        strategy=Strategy(options.strategy) if options.strategy else settings.strategy,
+        probes=probes_of(options, settings),
+        observe_s=settings.observe_s if options.observe_s is None else options.observe_s,
+        ready_timeout_s=settings.ready_timeout_s if options.ready_timeout_s is None else options.ready_timeout_s,
+        commit=options.commit,
+    )
+
+
+def probes_of(options: Options, settings: Settings) -> tuple[ProbeSpec, ...]:
+    """Return the probes that were given, those of the command line instead of those of `cutover.yaml`."""
+    return tuple(read(p) for p in options.probes or settings.probes)
+
+
+def _named(colour: str, name: str | None) -> str:
+    if not name:
+        raise UsageError(
+            f"no-{colour}",
+            f"Which service is {colour}?",
+            hint=f"cutover swap --green NAME --blue NAME, or write `{colour}: NAME` in cutover.yaml (cutover init)",
+        )
+    return name

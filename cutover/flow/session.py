@@ -1,0 +1,106 @@
+"""One command's view of one project: the Engine, Compose, the settings, the runs, opened once and handed on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cutover import config
+from cutover.clock import Clock, SystemClock
+from cutover.config import Settings
+from cutover.engine.address import resolve
+from cutover.engine.daemon import Daemon
+from cutover.engine.files import compose_files
+from cutover.engine.stack import ProjectFiles, Stack
+from cutover.events import Observer, Silence
+from cutover.flow.context import Context
+from cutover.flow.plan import Move, Plan
+from cutover.flow.proof import answered
+from cutover.flow.request import Options
+from cutover.flow.runs import Run, Runs
+from cutover.flow.stall import StallMeter
+from cutover.model import Protocol
+from cutover.probes import ProbeSpec, parse
+
+
+@dataclass
+class Session:
+    """What a command works with. `stack` carries the project name that Compose resolved once `name_project` ran."""
+
+    options: Options
+    settings: Settings
+    daemon: Daemon
+    stack: Stack
+    clock: Clock
+    observer: Observer
+
+    @property
+    def folder(self) -> Path:
+        """Return the project directory."""
+        return self.stack.source.folder
+
+    def name_project(self, name: str | None = None) -> str:
+        """Fix the project's name, asking Compose for it where nobody said, and return it."""
+        project = name or self.stack.source.project or str(self.stack.config()["name"])
+        self.stack = self.stack.named(project)
+        return project
+
+    def runs(self) -> Runs:
+        """Return the runs of this project."""
+        return Runs(self.folder, self.name_project())
+
+    def context(self, plan: Plan, run: Run, probes: tuple[ProbeSpec, ...]) -> Context:
+        """Return what the steps of a run share."""
+        ctx = Context(
+            plan=plan,
+            folder=run.folder,
+            daemon=self.daemon,
+            stack=self.stack,
+            probes=probes or default_probes(plan.moves),
+            clock=self.clock,
+            observer=self.observer,
+            stall=StallMeter(lambda: False, self.clock),
+        )
+        ctx.stall = StallMeter(lambda: answered(ctx), self.clock)
+        return ctx
+
+
+def default_probes(moves: tuple[Move, ...]) -> tuple[ProbeSpec, ...]:
+    """Return a TCP connection to each legacy port: the least that a service can be asked."""
+    tcp = (m.binding.host_port for m in moves if m.binding.protocol is Protocol.TCP)
+    return tuple(parse(f"tcp://:{port}") for port in dict.fromkeys(tcp))
+
+
+@contextmanager
+def opened(options: Options, observer: Observer | None = None, clock: Clock | None = None) -> Iterator[Session]:
+    """Open a session for the project that the options, `cutover.yaml` and the current folder mean.
+
+    Raises:
+        UsageError: there is no compose file, or `cutover.yaml` does not hold.
+        EngineGoneError: no Engine answers.
+
+    """
+    here = Path.cwd()
+    beside = options.files[0].parent if options.files else here
+    settings = config.load(here / beside / config.NAME)
+    given = options.files or tuple(here / beside / f for f in settings.files)
+    files = compose_files(given, here)
+    if not options.files and files[0].parent != here:  # Compose found the file in a folder above
+        settings = config.load(files[0].parent / config.NAME)
+    source = ProjectFiles(
+        files=files,
+        project=options.project or settings.project,
+        profiles=options.profiles,
+        env_files=options.env_files,
+    )
+    address = resolve(options.context)
+    daemon = Daemon(address)
+    try:
+        stack = Stack(address, source)
+        yield Session(options, settings, daemon, stack, clock or SystemClock(), observer or Silence())
+    finally:
+        daemon.close()
+
+

@@ -1,0 +1,101 @@
+"""Green after the move: settled as the files now say, or retired; and fetched back from either."""
+
+from __future__ import annotations
+
+from cutover.config import Strategy
+from cutover.errors import CutoverError, EngineError
+from cutover.flow.context import Context
+from cutover.flow.plan import Step
+from cutover.flow.proof import wait_inside
+from cutover.flow.steps.base import Passive, Prior
+from cutover.flow.steps.files import restore_files
+from cutover.flow.steps.park import ensure_park_network, start_parked
+from cutover.model import Colour, Container
+
+
+class _Replaced(Passive):
+    """Green's old container goes; `undo` has Compose make it again from the files as they were."""
+
+    def observe(self, ctx: Context, step: Step) -> Prior:
+        """Remember green's container, its image, and how it was to restart."""
+        del step
+        green = ctx.need(Colour.GREEN)
+        return {"id": green.id, "image": green.image, "image_id": green.image_id}
+
+    def undo(self, ctx: Context, step: Step, prior: Prior) -> None:
+        """Bring green back, warm and with its ports, but without holding them yet; blue serves meanwhile.
+
+        Raises:
+            StepError: green does not become ready; blue still serves.
+
+        """
+        del step
+        old = next((c for c in ctx.containers(Colour.GREEN) if c.id == prior["id"]), None)
+        if old is not None:
+            self._only(ctx, old)
+            if ctx.plan.strategy is Strategy.RECREATE or old.running:
+                return
+        else:
+            restore_files(ctx)
+            _see_image(ctx, prior)
+            ctx.stack.create(ctx.plan.green, force=True)
+            if ctx.plan.strategy is Strategy.RECREATE:
+                return
+        ensure_park_network(ctx)
+        green = ctx.need(Colour.GREEN)
+        start_parked(ctx, green)
+        wait_inside(ctx, Colour.GREEN)
+
+    def _only(self, ctx: Context, old: Container) -> None:
+        """Remove what Compose left of a replacement that was cut short."""
+        for container in ctx.containers(Colour.GREEN):
+            if container.id != old.id:
+                ctx.daemon.stop(container)
+                ctx.daemon.remove(container)
+
+
+class SettleGreen(_Replaced):
+    """Has Compose recreate green as the edited files say: without the ports, on its networks, warm.
+
+    From then on nothing rests on cutover's tricks: a reboot or `docker compose up -d` finds what the files say.
+    """
+
+    def apply(self, ctx: Context, step: Step, prior: Prior) -> None:
+        """Recreate it and wait until it is warm. Blue serves already, so a green that fails here is only told."""
+        del step
+        if ctx.daemon.image_id(prior["image"]) != prior["image_id"]:
+            ctx.warn(
+                f"{ctx.plan.green} was left parked as it is: its image {prior['image']} no longer names what it runs, "
+                "so recreating it would change it"
+            )
+            return
+        try:
+            ctx.stack.up(ctx.plan.green)
+            wait_inside(ctx, Colour.GREEN)
+        except EngineError:
+            raise
+        except CutoverError as error:
+            ctx.warn(f"{ctx.plan.green} did not come back warm without its ports: {error.message}")
+
+
+class RetireGreen(_Replaced):
+    """Stops green and removes its container."""
+
+    def apply(self, ctx: Context, step: Step, prior: Prior) -> None:
+        """Stop and remove every container of green."""
+        del step, prior
+        for container in ctx.containers(Colour.GREEN):
+            ctx.daemon.stop(container)
+            ctx.daemon.remove(container)
+
+    def check(self, ctx: Context, step: Step, prior: Prior) -> bool:
+        """Say whether green has no container."""
+        del step, prior
+        return ctx.find(Colour.GREEN) is None
+
+
+def _see_image(ctx: Context, prior: Prior) -> None:
+    """Tell when green will come back from another image than the one it ran."""
+    found = ctx.daemon.image_id(prior["image"])
+    if found != prior["image_id"]:
+        ctx.warn(f"{prior['image']} is no longer the image that {ctx.plan.green} ran ({prior['image_id'][:19]})")

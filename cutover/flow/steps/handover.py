@@ -1,0 +1,145 @@
+"""The moment itself: the legacy ports leave one colour and reach the other."""
+
+from __future__ import annotations
+
+from cutover.errors import EngineError, StepError
+from cutover.flow.context import Context
+from cutover.flow.plan import Step
+from cutover.flow.steps.base import Passive, Prior
+from cutover.flow.steps.park import park, unpark
+from cutover.model import Colour, Container
+
+
+class Handover(Passive):
+    """What both ways of handing over share: what was before, and when it is done."""
+
+    def observe(self, ctx: Context, step: Step) -> Prior:
+        """Remember who green was, and the restart policies that a parked or stopped colour must not have."""
+        del step
+        green, blue = ctx.need(Colour.GREEN), ctx.need(Colour.BLUE)
+        started = ctx.blue_restart_policy or blue.restart_policy
+        return {"green": green.id, "green_restart": green.restart_policy, "blue_restart": started}
+
+    def check(self, ctx: Context, step: Step, prior: Prior) -> bool:
+        """Say whether blue holds every legacy port and green none."""
+        del step, prior
+        green, blue = ctx.find(Colour.GREEN), ctx.find(Colour.BLUE)
+        return (green is None or ctx.frees_ports(green)) and blue is not None and ctx.holds_ports(blue, Colour.BLUE)
+
+
+class Relink(Handover):
+    """Moves the ports between two running containers: green is parked, blue is unparked."""
+
+    def apply(self, ctx: Context, step: Step, prior: Prior) -> None:
+        """Park green, unpark blue.
+
+        Raises:
+            StepError: Docker did not bind the ports for blue.
+
+        """
+        del step
+        green, blue = ctx.need(Colour.GREEN), ctx.need(Colour.BLUE)
+        ctx.daemon.set_restart_policy(green.id, "no")
+        ctx.stall.start()
+        park(ctx, green)
+        unpark(ctx, blue)
+        ctx.daemon.set_restart_policy(blue.id, prior["blue_restart"])
+        _see_bound(ctx, blue, Colour.BLUE)
+
+    def undo(self, ctx: Context, step: Step, prior: Prior) -> None:
+        """Park blue, unpark green."""
+        del step
+        green = ctx.need(Colour.GREEN)
+        ctx.stall.start()
+        _free_blue(ctx, by_parking=True)
+        _serve_again(ctx, green, prior)
+
+
+class Recreate(Handover):
+    """Stops green and starts blue: for what cannot run twice. The ports are silent until blue has loaded."""
+
+    def apply(self, ctx: Context, step: Step, prior: Prior) -> None:
+        """Stop green, start blue.
+
+        Raises:
+            StepError: blue does not start, or Docker did not bind its ports.
+
+        """
+        del step
+        green, blue = ctx.need(Colour.GREEN), ctx.need(Colour.BLUE)
+        ctx.daemon.set_restart_policy(green.id, "no")
+        ctx.stall.start()
+        ctx.daemon.stop(green)
+        ctx.started[Colour.BLUE] = ctx.clock.monotonic()
+        try:
+            ctx.daemon.start(blue.id)
+        except EngineError as error:
+            raise StepError(
+                "start-failed", f"{blue.name} does not start: {error.message}", evidence=error.evidence
+            ) from error
+        ctx.daemon.set_restart_policy(blue.id, prior["blue_restart"])
+
+    def check(self, ctx: Context, step: Step, prior: Prior) -> bool:
+        """Say whether green holds no legacy port; that blue answers is for the proof that follows to say."""
+        del step, prior
+        green = ctx.find(Colour.GREEN)
+        return green is None or ctx.frees_ports(green)
+
+    def undo(self, ctx: Context, step: Step, prior: Prior) -> None:
+        """Stop blue, start green."""
+        del step
+        green = ctx.need(Colour.GREEN)
+        ctx.stall.start()
+        _free_blue(ctx, by_parking=False)
+        _serve_again(ctx, green, prior)
+
+
+def _free_blue(ctx: Context, *, by_parking: bool) -> None:
+    """Take the legacy ports from whatever blue there is."""
+    for blue in ctx.containers(Colour.BLUE):
+        if ctx.frees_ports(blue):
+            continue
+        if by_parking and ctx.daemon.network_exists(ctx.plan.park_network):
+            try:
+                ctx.daemon.set_restart_policy(blue.id, "no")
+                park(ctx, blue)
+            except EngineError as error:
+                ctx.note(f"{blue.name} cannot be parked ({error.message}); it is stopped instead")
+                ctx.daemon.stop(blue)
+        else:
+            ctx.daemon.stop(blue)
+
+
+def _serve_again(ctx: Context, green: Container, prior: Prior) -> None:
+    """Have green hold the legacy ports, by the shortest way that works."""
+    unpark(ctx, green)
+    if not green.running:
+        ctx.daemon.start(green.id)
+    if not _bound(ctx, green, Colour.GREEN):  # bound at start only: the gentle way did not take
+        ctx.daemon.stop(green)
+        ctx.daemon.start(green.id)
+    ctx.daemon.set_restart_policy(green.id, prior["green_restart"])
+    _see_bound(ctx, green, Colour.GREEN)
+
+
+def _bound(ctx: Context, container: Container, colour: Colour) -> bool:
+    now = ctx.daemon.container(container.id)
+    return now is not None and ctx.holds_ports(now, colour)
+
+
+def _see_bound(ctx: Context, container: Container, colour: Colour) -> None:
+    now = ctx.daemon.container(container.id)
+    if now is None or not now.running:
+        raise StepError(
+            "not-running",
+            f"{container.name} stopped while it was to take the ports.",
+            evidence=ctx.daemon.logs(container.id),
+            hint=f"docker logs {container.name}",
+        )
+    if not ctx.holds_ports(now, colour):
+        raise StepError(
+            "not-bound",
+            f"Docker did not bind the legacy ports for {container.name}: another process may hold them.",
+            evidence=[f"wanted: {', '.join(map(str, now.wanted))}", f"bound: {', '.join(map(str, now.published)) or '-'}"],
+            hint=f"cutover ports; journalctl -u docker | grep {container.id[:12]}",
+        )

@@ -1,0 +1,128 @@
+"""Parking: a container that runs, warm, on all of its networks, with none of its host ports.
+
+Docker publishes a container's ports through one endpoint only, its gateway endpoint, which is the one whose network
+sorts first by name (source: moby/libnetwork, `sandbox.go`, `getGatewayEndpoint` and `endpoint.go`, `sbJoin`, where the
+external connectivity is revoked from the old gateway endpoint and programmed on the new one). The macvlan driver
+publishes nothing. So a container that joins a macvlan network named `0-...` loses its host ports at once, and gets them
+back when it leaves, while its own networks, addresses, aliases and open connections stay as they are. Compose does not
+mind an additional network. What a parked container lacks is the way out: its default route leads nowhere.
+"""
+
+from __future__ import annotations
+
+from cutover.engine.daemon import Daemon
+from cutover.errors import EngineError, StepError
+from cutover.flow.context import Context
+from cutover.flow.plan import Step
+from cutover.flow.steps.base import Passive, Prior
+from cutover.model import Colour, Container
+
+
+class ParkNetwork(Passive):
+    """Makes the network that parks containers."""
+
+    def apply(self, ctx: Context, step: Step, prior: Prior) -> None:
+        """Create it over the bridge of green's network, where it is not there yet."""
+        del step, prior
+        ensure_park_network(ctx)
+
+    def check(self, ctx: Context, step: Step, prior: Prior) -> bool:
+        """Say whether it is there."""
+        del step, prior
+        return ctx.daemon.network_exists(ctx.plan.park_network)
+
+    def undo(self, ctx: Context, step: Step, prior: Prior) -> None:
+        """Remove it, unless a container is still parked on it."""
+        del step, prior
+        remove_park_network(ctx)
+
+
+class RemoveParkNetwork(Passive):
+    """Takes the network away again when nobody is parked any more."""
+
+    def apply(self, ctx: Context, step: Step, prior: Prior) -> None:
+        """Remove it."""
+        del step, prior
+        remove_park_network(ctx)
+
+
+def ensure_park_network(ctx: Context) -> None:
+    """Create the park network, where it is not there yet.
+
+    Raises:
+        StepError: green has no bridge network to stand on.
+
+    """
+    if ctx.daemon.network_exists(ctx.plan.park_network):
+        return
+    parent = parent_interface(ctx.daemon, ctx.containers(Colour.GREEN) + ctx.containers(Colour.BLUE))
+    if parent is None:
+        raise StepError(
+            "no-bridge",
+            f"{ctx.plan.green} is on no bridge network, so nothing can be parked beside it.",
+            hint="cutover swap --strategy recreate",
+        )
+    ctx.daemon.create_macvlan(ctx.plan.park_network, parent, {"io.cutover.project": ctx.plan.project})
+
+
+def parent_interface(daemon: Daemon, containers: list[Container]) -> str | None:
+    """Return the host's interface behind the first bridge network of these containers."""
+    for container in containers:
+        for endpoint in container.endpoints:
+            bridge = daemon.bridge_of(endpoint.network_id or endpoint.network)
+            if bridge:
+                return bridge
+    return None
+
+
+def remove_park_network(ctx: Context) -> None:
+    """Remove the park network; stopped containers are taken off it first, and while one runs on it, it stays."""
+    on_it = [
+        c
+        for c in ctx.daemon.containers(ctx.plan.project)
+        if any(e.network == ctx.plan.park_network for e in c.endpoints)
+    ]
+    if any(c.running for c in on_it):
+        return
+    for container in on_it:
+        ctx.daemon.disconnect(ctx.plan.park_network, container.id)
+    ctx.daemon.remove_network(ctx.plan.park_network)
+
+
+def park(ctx: Context, container: Container) -> None:
+    """Take a container's host ports from it, or keep it from having them when it starts."""
+    if not ctx.daemon.on_network(container, ctx.plan.park_network):
+        ctx.daemon.connect(ctx.plan.park_network, container.id)
+
+
+def unpark(ctx: Context, container: Container) -> None:
+    """Give a container its host ports."""
+    if ctx.daemon.on_network(container, ctx.plan.park_network):
+        ctx.daemon.disconnect(ctx.plan.park_network, container.id)
+
+
+def start_parked(ctx: Context, container: Container) -> None:
+    """Park a stopped container, start it, and see that it holds no host port.
+
+    Raises:
+        StepError: it does not start, or this Engine publishes its ports all the same.
+
+    """
+    park(ctx, container)
+    try:
+        ctx.daemon.start(container.id)
+    except EngineError as error:
+        raise StepError(
+            "start-failed",
+            f"{container.name} does not start: {error.message}",
+            evidence=[*error.evidence, *ctx.daemon.logs(container.id)],
+            hint=f"docker logs {container.name}",
+        ) from error
+    now = ctx.daemon.container(container.id)
+    if now is not None and now.published:
+        raise StepError(
+            "parking-failed",
+            "This Engine publishes the ports of a parked container all the same.",
+            evidence=[f"{now.name} holds {', '.join(map(str, now.published))}"],
+            hint="cutover swap --strategy recreate",
+        )

@@ -1,0 +1,68 @@
+"""The steps that only look: proof inside, proof outside, and the watch."""
+
+from __future__ import annotations
+
+from cutover.errors import StepError
+from cutover.flow.context import Context
+from cutover.flow.plan import Step
+from cutover.flow.proof import alive, describe_health, prove_outside, wait_inside
+from cutover.flow.steps.base import Passive, Prior
+from cutover.model import Answer, Colour
+
+WATCH_INTERVAL_S = 0.5
+FAILURES_IN_A_ROW = 2
+
+
+class ProveInside(Passive):
+    """Waits until blue answers at its own address."""
+
+    def apply(self, ctx: Context, step: Step, prior: Prior) -> None:
+        """Wait for every probe and the healthcheck."""
+        del step, prior
+        for answer in measured(ctx, wait_inside(ctx, Colour.BLUE)):
+            ctx.note(f"{answer.probe} at {answer.address}: {answer.detail}")
+
+
+class ProveOutside(Passive):
+    """Proves that blue answers on the legacy ports."""
+
+    def apply(self, ctx: Context, step: Step, prior: Prior) -> None:
+        """Ask through the legacy ports, and see who answers."""
+        del step, prior
+        for answer in measured(ctx, prove_outside(ctx, Colour.BLUE, timeout_s=ctx.plan.ready_timeout_s)):
+            ctx.note(f"{answer.probe} at {answer.address}: {answer.detail}")
+        ctx.stall.stop()
+
+
+def measured(ctx: Context, answers: list[Answer]) -> list[Answer]:
+    """Journal how long blue took from its start to its first proof: the next plan predicts from it."""
+    began = ctx.started.pop(Colour.BLUE, None)
+    if began is not None:
+        ctx.facts.update(service=ctx.plan.blue, ready_s=round(ctx.clock.monotonic() - began, 3))
+    return answers
+
+
+class Watch(Passive):
+    """Keeps asking for a while; a blue that fails twice running is turned back."""
+
+    def apply(self, ctx: Context, step: Step, prior: Prior) -> None:
+        """Ask every half second.
+
+        Raises:
+            StepError: blue stopped answering.
+
+        """
+        del step, prior
+        end = ctx.clock.monotonic() + ctx.plan.observe_s
+        failures = 0
+        while ctx.clock.monotonic() < end:
+            wrong = alive(ctx, Colour.BLUE)
+            failures = failures + 1 if wrong else 0
+            if wrong and failures >= FAILURES_IN_A_ROW:
+                raise StepError(
+                    "watch-failed",
+                    f"{ctx.plan.blue} stopped answering while it was watched: {wrong}",
+                    evidence=describe_health(ctx, Colour.BLUE),
+                    hint=f"docker compose logs {ctx.plan.blue}",
+                )
+            ctx.clock.sleep(min(WATCH_INTERVAL_S, max(0.0, end - ctx.clock.monotonic())))

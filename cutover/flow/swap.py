@@ -1,0 +1,88 @@
+"""The swap itself: observe, plan, prove the plan, run."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from cutover.flow.edits import move_ports, prove_candidates
+from cutover.flow.journal import Journal
+from cutover.flow.lock import locked
+from cutover.flow.observed import observe
+from cutover.flow.plan import Plan
+from cutover.flow.planner import moves_of, plan_swap
+from cutover.flow.request import SwapRequest, swap_request
+from cutover.flow.runner import Outcome, Runner
+from cutover.flow.runs import Run, Runs
+from cutover.flow.session import Session, default_probes
+from cutover.flow.signals import interruptible
+
+
+@dataclass(frozen=True)
+class SwapReport:
+    """What `swap` and its kin hand to whoever shows it."""
+
+    run: Run | None
+    plan: Plan
+    outcome: Outcome
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the one object that `--json` prints."""
+        plan, outcome = self.plan, self.outcome
+        return {
+            "run": self.run.id if self.run else None,
+            "result": str(outcome.result),
+            "strategy": str(plan.strategy),
+            "green": plan.green,
+            "blue": plan.blue,
+            "ports": [m.binding.host_port for m in plan.moves],
+            "steps": [s.as_dict() for s in outcome.steps],
+            "stall_predicted_s": plan.stall_predicted_s,
+            "stall_measured_s": None if outcome.stall_measured_s is None else round(outcome.stall_measured_s, 3),
+            "warnings": outcome.warnings,
+            "error": outcome.error.as_dict() if outcome.error else None,
+            "rollback_command": f"cutover rollback {self.run.id}" if self.run else None,
+        }
+
+
+def swap(session: Session) -> SwapReport:
+    """Replace green by blue; go back by itself when anything is wrong.
+
+    Raises:
+        UsageError, RefusedError, EngineError: nothing was changed.
+
+    """
+    request = swap_request(session.options, session.settings)
+    project = session.name_project()
+    runs = Runs(session.folder, project)
+    with interruptible(), locked(runs.state, project, session.clock):
+        plan = make_plan(session, request)
+        run = runs.new(session.clock)
+        request = _with_probes(request, plan)
+        ctx = session.context(plan, run, request.probes)
+        return SwapReport(run, plan, Runner(ctx, Journal(run.folder, session.clock)).run())
+
+
+def make_plan(session: Session, request: SwapRequest) -> Plan:
+    """Observe, decide, and have Compose judge the edited files; changes nothing.
+
+    Raises:
+        UsageError, RefusedError, EngineError: as the reasons are.
+
+    """
+    state = observe(session.daemon, session.stack, (request.green, request.blue))
+    session.name_project(state.project)
+    moves = moves_of(state, request)
+    edits = move_ports(state, request, moves)
+    plan = plan_swap(state, request, moves, edits)
+    with tempfile.TemporaryDirectory(prefix="cutover-") as folder:
+        prove_candidates(state, session.stack, plan, Path(folder))
+    return plan
+
+
+def _with_probes(request: SwapRequest, plan: Plan) -> SwapRequest:
+    return request if request.probes else replace(request, probes=default_probes(plan.moves))
+
+
