@@ -27,9 +27,13 @@ class Line:
             self._socket.send(json.dumps(request).encode())
             return self._socket.recv()
         except zmq.ZMQError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        if self._socket is not None:
             self._socket.close()
             self._socket = None
-            raise
 
     def _open(self) -> zmq.Socket[bytes]:
         line: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.REQ)

@@ -12,26 +12,33 @@ from typing import Any
 EVERY_S = 1.0
 TIMEOUT_S = 2.0
 
-
-def start(address: str, subject: str, read: Callable[[], dict[str, Any]]) -> None:
-    """Publish what `read` returns on the subject, for ever, on one connection that is made again when it breaks."""
-    Thread(target=_beat, args=(address, subject, read), daemon=True, name="heartbeat").start()
+Read = Callable[[], dict[str, Any]]
 
 
-def _beat(address: str, subject: str, read: Callable[[], dict[str, Any]]) -> None:
-    host, port = address.rsplit(":", 1)
+def start(address: str, subject: str, read: Read) -> None:
+    """Publish what `read` returns on the subject, for ever; a connection that breaks is made again."""
+    Thread(target=_for_ever, args=(address, subject, read), daemon=True, name="heartbeat").start()
+
+
+def _for_ever(address: str, subject: str, read: Read) -> None:
     while True:
         try:
-            with socket.create_connection((host, int(port)), timeout=TIMEOUT_S) as connection:
-                connection.sendall(b'CONNECT {"verbose":false,"name":"%s"}\r\n' % subject.encode())
-                while True:
-                    payload = json.dumps(read()).encode()
-                    connection.sendall(b"PUB %s %d\r\n%s\r\nPING\r\n" % (subject.encode(), len(payload), payload))
-                    _until_pong(connection)
-                    time.sleep(EVERY_S)
+            beat(address, subject, read)
         except OSError as error:
             print(f"no heartbeat: nats at {address}: {error}")
             time.sleep(5 * EVERY_S)
+
+
+def beat(address: str, subject: str, read: Read) -> None:
+    """Publish on one connection until it breaks, which raises OSError."""
+    host, port = address.rsplit(":", 1)
+    with socket.create_connection((host, int(port)), timeout=TIMEOUT_S) as connection:
+        connection.sendall(b'CONNECT {"verbose":false,"name":"%s"}\r\n' % subject.encode())
+        while True:
+            payload = json.dumps(read()).encode()
+            connection.sendall(b"PUB %s %d\r\n%s\r\nPING\r\n" % (subject.encode(), len(payload), payload))
+            _until_pong(connection)
+            time.sleep(EVERY_S)
 
 
 def _until_pong(connection: socket.socket) -> None:

@@ -1,6 +1,6 @@
 """What is said on port 5570: one JSON object each way.
 
-Request: `{"method": NAME, "params": {...}, "id": anything}`; params and id may be left out.
+Request: `{"method": NAME, "params": {...}, "id": "..." or 1}`; params and id may be left out.
 Reply: `{"status": "ok", "service": WHO, "result": {...}}` or `{"status": "error", "service": WHO, "error": {"code":
 ..., "message": ...}}`, with the request's id where it had one.
 """
@@ -29,7 +29,7 @@ class RefusedError(Exception):
 class Request:
     method: str
     params: Json = field(default_factory=dict)
-    id: Any = None
+    id: str | int | None = None
 
 
 def parse(frames: list[bytes]) -> Request:
@@ -47,7 +47,10 @@ def parse(frames: list[bytes]) -> Request:
         raise RefusedError("bad_request", "no method")
     if not isinstance(params, dict):
         raise RefusedError("bad_params", "params is not an object")
-    return Request(method, params, value.get("id"))
+    name = value.get("id")
+    if not isinstance(name, str | int | None):  # what nests could be too deep to be sent back
+        raise RefusedError("bad_request", "id is neither a string nor a whole number")
+    return Request(method, params, name)
 
 
 def text(params: Json, name: str, default: str | None = None, *, longest: int = 2000) -> str:
