@@ -55,7 +55,7 @@ class Journal:
         self._seq = len(list(read(folder))) if self.path.exists() else 0
         self._drop_torn_tail()
 
-    def write(self, kind: Kind, step: str = "", **data: Any) -> None:
+    def write(self, kind: Kind, step: str = "", /, **data: Any) -> None:
         """Append one record and make it last.
 
         Raises:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import sys
@@ -45,6 +46,21 @@ def locked(state: Path, project: str, clock: Clock) -> Iterator[None]:
         with contextlib.suppress(OSError):
             holder.unlink()
         lock.release()
+
+
+def holder_of(state: Path, project: str) -> str | None:
+    """Return who holds the project's lock, None where nobody does; takes nothing and makes nothing."""
+    path = state / f"{project}.lock"
+    if not path.exists():
+        return None
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _who(state / f"{project}.lock.json")
+    finally:
+        os.close(descriptor)
+    return None
 
 
 def _who(holder: Path) -> str:

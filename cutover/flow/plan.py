@@ -118,6 +118,24 @@ class Plan:
         ]
         return "\n".join(lines)
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return the plan as `--dry-run --json` prints it."""
+        return {
+            "strategy": str(self.strategy),
+            "green": self.green,
+            "blue": self.blue,
+            "ports": [m.binding.host_port for m in self.moves],
+            "steps": [
+                {"id": s.id, "kind": str(s.kind), "resource": s.resource, "cause": s.cause, "state": "pending"}
+                for s in self.steps
+            ],
+            "stall_predicted_s": self.stall_predicted_s,
+            "stall_cause": self.stall_cause,
+            "diff": "".join(e.diff for e in self.edits),
+            "warnings": list(self.warnings),
+            "error": None,
+        }
+
     def header(self) -> dict[str, Any]:
         """Return what the journal keeps of the plan: enough to go back after a crash."""
         return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,7 @@ from cutover.flow.signals import Interrupted, deferred
 from cutover.flow.steps import HANDLERS
 from cutover.flow.steps.base import Prior
 from cutover.model import Colour
+from cutover.probes import ProbeSpec
 
 ENGINE_PATIENCE_S = 90.0
 ENGINE_RETRY_S = 0.5
@@ -64,7 +66,7 @@ class Runner:
     def run(self) -> Outcome:
         """Do every step; on any failure or interruption go back to green."""
         try:
-            self._journal.write(Kind.PLAN, **self._ctx.plan.header())
+            self._journal.write(Kind.PLAN, **self._ctx.plan.header(), probes=journalled(self._ctx.probes))
             for step in self._ctx.plan.steps:
                 self._do(step)
             self._record_end(Result.DONE)
@@ -75,6 +77,8 @@ class Runner:
             return self._turn_back(error, Result.ROLLED_BACK)
         except OSError as error:
             return self._turn_back(_from_os(error), Result.ROLLED_BACK)
+        except Exception as error:  # noqa: BLE001  (a defect of ours must not leave the ports half way)
+            return self._turn_back(_from_defect(error), Result.ROLLED_BACK)
         return self._outcome(Result.DONE, None)
 
     def do_more(self, step: Step) -> Outcome:
@@ -177,6 +181,8 @@ class Runner:
                 return error
             except OSError as error:
                 return _from_os(error)
+            except Exception as error:  # noqa: BLE001  (as above)
+                return _from_defect(error)
             else:
                 return None
 
@@ -195,7 +201,7 @@ class Runner:
         except OSError as error:
             self._ctx.warn(f"the end of the run could not be journalled: {error}; `cutover recover` will look again")
 
-    def _try_write(self, kind: Kind, step: str = "", **data: Any) -> None:
+    def _try_write(self, kind: Kind, step: str = "", /, **data: Any) -> None:
         """Journal on the way back as well as the disk allows: going back matters more than its record."""
         try:
             self._journal.write(kind, step, **data)
@@ -213,12 +219,27 @@ class Runner:
         return Outcome(result, list(self._reports.values()), error, ctx.stall.longest_s, list(ctx.warnings))
 
 
+def journalled(probes: tuple[ProbeSpec, ...]) -> list[str]:
+    """Return the probes as text; one that carries a secret is kept as a mere connection to its port."""
+    return [str(p) if str(p) == p.to_text() else f"tcp://:{p.port}" for p in probes]
+
+
 def _from_os(error: OSError) -> StepError:
     where = f" ({error.filename})" if error.filename else ""
     return StepError(
         "disk",
         f"The disk refused a write{where}: {error.strerror or error}.",
         hint="df -h .; then start again",
+    )
+
+
+def _from_defect(error: Exception) -> StepError:
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return StepError(
+        "defect",
+        f"cutover itself failed: {type(error).__name__}: {error}",
+        evidence=[f"{last.filename}:{last.lineno} in {last.name}"],
+        hint="please report this with the evidence",
     )
 
 

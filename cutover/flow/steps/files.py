@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cutover.backup import files as backup
-from cutover.errors import NeedsHandsError
+from cutover.errors import NeedsHandsError, RefusedError
 from cutover.files import private_folder, read_state, replace_if_unchanged, write_atomic
 from cutover.flow.context import Context
 from cutover.flow.plan import Step
@@ -60,6 +60,20 @@ def candidates(ctx: Context) -> Context:
 
     places = {e.path: ctx.candidate_folder / f"{n:02}-{e.path.name}" for n, e in enumerate(ctx.plan.edits)}
     return replace(ctx, stack=ctx.stack.with_files(places))
+
+
+def see_files_ours(ctx: Context) -> None:
+    """See that every edited file is as cutover left it, or already as it was before.
+
+    Raises:
+        RefusedError: somebody edited one since.
+
+    """
+    for edit in ctx.plan.edits:
+        found = read_state(edit.path)[1].sha256 if edit.path.exists() else None
+        if found not in {edit.after_sha256, edit.before_sha256, None}:
+            wrong = _foreign(ctx, edit.path.name, str(ctx.backup_folder))
+            raise RefusedError(wrong.reference, wrong.message, evidence=wrong.evidence, hint=wrong.hint)
 
 
 def restore_files(ctx: Context) -> None:

@@ -30,7 +30,8 @@ class _Replaced(Passive):
 
         """
         del step
-        old = next((c for c in ctx.containers(Colour.GREEN) if c.id == prior["id"]), None)
+        legacy = {m.binding for m in ctx.plan.moves}
+        old = next((c for c in ctx.containers(Colour.GREEN) if legacy <= set(c.wanted)), None)
         if old is not None:
             self._only(ctx, old)
             if ctx.plan.strategy is Strategy.RECREATE or old.running:

@@ -1,0 +1,70 @@
+"""The entry point: verbs are loaded when they are called, so that `--help` answers at once."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+from cutover import __version__
+
+VERBS = {
+    "swap": ("cutover.cli.act", "Replace green by blue on the same ports; go back by itself when anything is wrong."),
+    "plan": ("cutover.cli.look", "Print what `swap` would do, and change nothing."),
+    "status": ("cutover.cli.look", "Who serves the legacy ports, and what can be rolled back."),
+    "history": ("cutover.cli.look", "The runs of this project."),
+    "ports": ("cutover.cli.look", "What is published, and what listens inside the containers."),
+    "probe": ("cutover.cli.look", "Ask one question of a service."),
+    "rollback": ("cutover.cli.act", "Give the ports back to green."),
+    "commit": ("cutover.cli.act", "Close a swap: green's container is removed."),
+    "recover": ("cutover.cli.act", "Clear up after a run that was cut short."),
+    "init": ("cutover.cli.init", "Write a commented cutover.yaml from the project that is found."),
+    "plugin": ("cutover.cli.plugin", "Be the Docker CLI plugin `docker cutover`."),
+    "completion": ("cutover.cli.completion", "Print the shell completion for bash, zsh or fish."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its verbs' names and summaries without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the verbs in the order in which a person meets them."""
+        del ctx
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the verb's module and return its command."""
+        del ctx
+        if cmd_name not in VERBS:
+            return None
+        command = getattr(importlib.import_module(VERBS[cmd_name][0]), cmd_name.replace("-", "_"))
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the verbs with their summaries."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in VERBS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Name the nearest verb where one was mistyped."""
+        import difflib  # noqa: PLC0415
+
+        near = difflib.get_close_matches(args[0], VERBS, n=1)
+        if args[0] not in VERBS and near:
+            ctx.fail(f"There is no command {args[0]!r}; did you mean {near[0]!r}?")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="cutover")
+def cli() -> None:
+    """Replace a running Compose service by its successor on the same ports, and always be able to go back."""
+
+
+def main() -> None:
+    """Run the command line."""
+    cli(prog_name="cutover")

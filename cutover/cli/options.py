@@ -1,0 +1,99 @@
+"""Options that several verbs share, and the one place where errors become messages and exit codes."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cutover.errors import CutoverError, ExitCode
+
+PROJECT_OPTIONS = (
+    click.option("-f", "--file", "files", multiple=True, metavar="FILE", help="Compose file; may be given several times."),
+    click.option("-p", "--project-name", "project", metavar="PROJECT", help="Compose project name."),
+    click.option("--profile", "profiles", multiple=True, metavar="NAME", help="Compose profile to enable."),
+    click.option("--env-file", "env_files", multiple=True, metavar="FILE", help="Environment file for interpolation."),
+    click.option("-c", "--context", metavar="NAME", help="Docker context; DOCKER_HOST and DOCKER_CONTEXT count as well."),
+    click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout."),
+)
+SWAP_OPTIONS = (
+    click.option("--green", metavar="NAME", help="The service that answers on the legacy ports now."),
+    click.option("--blue", metavar="NAME", help="The service that is to replace it."),
+    click.option(
+        "--port",
+        "ports",
+        multiple=True,
+        metavar="N[:M]",
+        help="Legacy port to move, M where blue listens on another port inside; all of green's if none is named.",
+    ),
+    click.option(
+        "--strategy",
+        type=click.Choice(["recreate", "relink"]),
+        help="relink: both run, the ports change hands in a fraction of a second. recreate: stop green, start blue.",
+    ),
+    click.option("--probe", "probes", multiple=True, metavar="SPEC", help="Question that a working service answers."),
+    click.option("--observe", "observe_s", type=click.FloatRange(min=0), metavar="S", help="Seconds to watch blue."),
+    click.option(
+        "--ready-timeout",
+        "ready_timeout_s",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="S",
+        help="Seconds that blue may take to become ready.",
+    ),
+    click.option("--commit", is_flag=True, help="Remove green at the end instead of keeping it warm."),
+)
+
+
+def with_options(*groups: tuple[Callable[..., Any], ...]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Decorate a command with groups of options, in the order in which `--help` is to show them."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed([o for group in groups for o in group]):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def gathered(given: dict[str, Any]) -> Any:
+    """Return the `flow.request.Options` of what click collected."""
+    from cutover.flow.request import Options  # noqa: PLC0415  (--help need not load the flow)
+
+    paths = {name: tuple(Path(p) for p in given.get(name, ())) for name in ("files", "env_files")}
+    known = {k: v for k, v in given.items() if k in Options.__dataclass_fields__ and k not in paths}
+    return Options(**known, **paths)
+
+
+def guarded(command: Callable[..., int]) -> Callable[..., None]:
+    """Turn what a verb returns, and every error that cutover raises, into an exit code."""
+
+    @functools.wraps(command)
+    def run(**given: Any) -> None:
+        from cutover.flow.signals import Interrupted  # noqa: PLC0415
+
+        try:
+            code = command(**given)
+        except CutoverError as error:
+            code = show_error(error, as_json=bool(given.get("as_json")))
+        except (Interrupted, KeyboardInterrupt):
+            click.echo("interrupted; nothing was changed", err=True)
+            code = ExitCode.INTERRUPTED
+        raise SystemExit(int(code))
+
+    return run
+
+
+def show_error(error: CutoverError, *, as_json: bool) -> int:
+    """Show an error that came before anything was changed, and return its exit code."""
+    if as_json:
+        import json  # noqa: PLC0415
+
+        click.echo(json.dumps({"run": None, "result": "refused", "error": error.as_dict()}, indent=1))
+    else:
+        from cutover.cli.render import error_text  # noqa: PLC0415
+
+        click.echo(error_text(error), err=True)
+    return int(error.exit_code)

@@ -1,0 +1,121 @@
+"""How things look: errors and plans as text, progress on stderr, one result on stdout."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cutover.errors import CutoverError, ExitCode
+from cutover.events import Event, Note, StepEvent, StepState
+
+if TYPE_CHECKING:
+    from rich.status import Status
+
+    from cutover.flow.swap import SwapReport
+
+MARKS = {
+    StepState.DONE: ("ok", "green"),
+    StepState.FAILED: ("FAILED", "bold red"),
+    StepState.UNDONE: ("undone", "yellow"),
+}
+EXIT_CODES = {
+    "done": ExitCode.DONE,
+    "refused": ExitCode.REFUSED,
+    "rolled_back": ExitCode.ROLLED_BACK,
+    "needs_hands": ExitCode.NEEDS_HANDS,
+    "interrupted": ExitCode.INTERRUPTED,
+}
+
+
+def error_text(error: CutoverError) -> str:
+    """Return what happened, the evidence, and the next command."""
+    lines = [f"cutover: {error.message}", *(f"  | {e}" for e in error.evidence)]
+    if error.hint:
+        lines.append(f"  next: {error.hint}")
+    lines.append(f"  ({error.reference})")
+    return "\n".join(lines)
+
+
+class Progress:
+    """Tells a person on stderr what goes on: a line for each finished step, a spinner on a terminal."""
+
+    def __init__(self) -> None:
+        from rich.console import Console  # noqa: PLC0415
+
+        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._status: Status | None = None
+
+    def tell(self, event: Event) -> None:
+        """Show one event."""
+        if isinstance(event, Note):
+            self._console.print(f"       {event.message}", style="dim", markup=False)
+        elif event.state is StepState.RUNNING:
+            self._spin(event)
+        elif event.state in MARKS:
+            self._line(event)
+
+    def close(self) -> None:
+        """Take the spinner away."""
+        if self._status:
+            self._status.stop()
+            self._status = None
+
+    def _spin(self, event: StepEvent) -> None:
+        self.close()
+        if self._console.is_terminal:
+            self._status = self._console.status(event.title)
+            self._status.start()
+
+    def _line(self, event: StepEvent) -> None:
+        self.close()
+        word, style = MARKS[event.state]
+        self._console.print(f"{word:>6}", style=style, end=" ")
+        self._console.print(f"{event.step} {event.title}  {event.duration_s:.2f} s", markup=False)
+
+
+def show_report(report: SwapReport, *, as_json: bool) -> None:
+    """Print how a run ended."""
+    click.echo(json.dumps(report.as_dict(), indent=1) if as_json else report_text(report))
+
+
+def report_text(report: SwapReport) -> str:
+    """Return how a run ended, in a few lines."""
+    plan, outcome = report.plan, report.outcome
+    ports = ", ".join(str(m.binding.host_port) for m in plan.moves) or "none"
+    lines = [f"{outcome.result}: run {report.run.id if report.run else '-'}, {plan.green} -> {plan.blue}, ports {ports}"]
+    if outcome.stall_measured_s is not None:
+        lines.append(f"silence of the legacy ports: {outcome.stall_measured_s:.3f} s measured, {plan.stall_text()} predicted")
+    lines += [f"warning: {w}" for w in outcome.warnings]
+    if outcome.error:
+        lines.append(error_text(outcome.error))
+    if outcome.result == "done" and report.run:
+        lines.append(f"go back:  cutover rollback {report.run.id}")
+    return "\n".join(lines)
+
+
+def exit_code(report: SwapReport) -> int:
+    """Return the exit code of a run."""
+    return int(EXIT_CODES[str(report.outcome.result)])
+
+
+def show_json(content: Any) -> None:
+    """Print one JSON object."""
+    click.echo(json.dumps(content, indent=1))
+
+
+def table(title: str, columns: list[str], rows: list[list[str]]) -> None:
+    """Print a table on stdout; plain columns where it is no terminal."""
+    from rich import box  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    console = Console(highlight=False, soft_wrap=True)
+    drawn = Table(title=title or None, title_justify="left", box=box.SIMPLE if console.is_terminal else None, pad_edge=False)
+    for column in columns:
+        drawn.add_column(column, no_wrap=True)
+    for row in rows:
+        drawn.add_row(*(Text(cell) for cell in row))
+    console.print(drawn)

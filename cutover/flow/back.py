@@ -1,0 +1,174 @@
+"""The ways back and the way to close a swap: `rollback`, `recover`, `commit`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cutover.errors import RefusedError, UsageError
+from cutover.flow.context import Context
+from cutover.flow.journal import Journal, Kind, Record
+from cutover.flow.lock import locked
+from cutover.flow.plan import Plan, Step, StepKind
+from cutover.flow.request import probes_of
+from cutover.flow.runner import Outcome, Runner
+from cutover.flow.runs import Result, Run, Runs
+from cutover.flow.session import Session
+from cutover.flow.signals import interruptible
+from cutover.flow.steps.base import Prior
+from cutover.flow.steps.files import see_files_ours
+from cutover.flow.swap import SwapReport
+from cutover.probes import ProbeSpec, parse
+
+COMMIT_STEP = "c01"
+
+
+def rollback(session: Session, run_id: str | None = None) -> SwapReport:
+    """Give the ports of a finished swap back to green, which is started again from the backup where it is gone.
+
+    Raises:
+        UsageError: there is no such run.
+        RefusedError: there is nothing to roll back, a later swap stands on it, or the files were edited since.
+
+    """
+    runs = session.runs()
+    with locked(runs.state, runs.folder.name, session.clock):
+        run = _to_roll_back(runs, run_id)
+        ctx, journal = _reopen(session, run)
+        see_files_ours(ctx)
+        return _report(run, ctx, Runner(ctx, journal).go_back(list(_intents(run))))
+
+
+def recover(session: Session) -> list[SwapReport]:
+    """Bring every run that was cut short to an end: forward where only its record was missing, else back to green."""
+    runs = session.runs()
+    with locked(runs.state, runs.folder.name, session.clock):
+        return [_recover(session, run) for run in reversed(runs.unfinished())]
+
+
+def commit(session: Session, run_id: str | None = None) -> SwapReport:
+    """Close a finished swap: green's container is stopped and removed.
+
+    Raises:
+        UsageError: there is no such run.
+        RefusedError: there is no swap to commit.
+
+    """
+    runs = session.runs()
+    with interruptible(), locked(runs.state, runs.folder.name, session.clock):
+        run = _newest_done(runs, run_id, "commit")
+        if run.result and run.result.get("committed"):
+            raise RefusedError("already-committed", f"Run {run.id} is committed already.", hint="cutover status")
+        ctx, journal = _reopen(session, run)
+        outcome = Runner(ctx, journal).do_more(commit_step(ctx.plan))
+        return _report(run, ctx, outcome)
+
+
+def commit_step(plan: Plan) -> Step:
+    """Return the step that closes a swap."""
+    return Step(COMMIT_STEP, StepKind.RETIRE_GREEN, plan.green, "committed: its container is removed")
+
+
+def _to_roll_back(runs: Runs, run_id: str | None) -> Run:
+    run = _newest_done(runs, run_id, "roll back")
+    later = [r for r in runs.all() if r.id > run.id and r.outcome == Result.DONE]
+    if later:
+        raise RefusedError(
+            "later-run",
+            f"Run {later[-1].id} came after {run.id} and stands on it.",
+            hint=f"cutover rollback {later[-1].id}",
+        )
+    return run
+
+
+def _newest_done(runs: Runs, run_id: str | None, verb: str) -> Run:
+    unfinished = runs.unfinished()
+    if unfinished:
+        raise RefusedError(
+            "unfinished-run", f"Run {unfinished[-1].id} was cut short and comes first.", hint="cutover recover"
+        )
+    if run_id is not None:
+        run = runs.get(run_id)
+        if run.outcome != Result.DONE:
+            raise RefusedError(
+                "not-done", f"Run {run.id} ended as {run.outcome}; there is nothing to {verb}.", hint="cutover history"
+            )
+        return run
+    done = [r for r in runs.all() if r.outcome == Result.DONE]
+    if not done:
+        raise RefusedError(
+            "nothing-done", f"No swap of this project is done, so there is nothing to {verb}.", hint="cutover history"
+        )
+    return done[-1]
+
+
+def _recover(session: Session, run: Run) -> SwapReport:
+    if not run.header:
+        return _never_began(session, run)
+    ctx, journal = _reopen(session, run)
+    runner = Runner(ctx, journal)
+    if _was_closing(run):
+        return _report(run, ctx, runner.do_more(commit_step(ctx.plan)))
+    if _all_done(run, ctx):
+        journal.write(Kind.RESULT, result=str(Result.DONE), committed=ctx.plan.commit)
+        return _report(run, ctx, Outcome(Result.DONE, []))
+    return _report(run, ctx, runner.go_back(list(_intents(run))))
+
+
+def _never_began(session: Session, run: Run) -> SwapReport:
+    """Close a run whose folder was made and nothing else."""
+    Journal(run.folder, session.clock).write(Kind.RESULT, result=str(Result.INTERRUPTED))
+    nothing = Plan.from_header(
+        {"project": session.name_project(), "green": "", "blue": "", "strategy": "relink", "moves": [], "steps": [],
+         "edits": [], "ready_timeout_s": 0.0, "commit": False}
+    )
+    return SwapReport(run, nothing, Outcome(Result.INTERRUPTED, []))
+
+
+def _was_closing(run: Run) -> bool:
+    """Say whether the crash came in a `commit` of a swap that was done."""
+    last = _since_end(run)
+    return bool(last) and last[0].kind is Kind.INTENT and last[0].step == COMMIT_STEP and not _going_back(last)
+
+
+def _all_done(run: Run, ctx: Context) -> bool:
+    done = {r.step for r in run.records if r.kind is Kind.DONE}
+    return all(s.id in done for s in ctx.plan.steps) and not _going_back(run.records)
+
+
+def _going_back(records: tuple[Record, ...]) -> bool:
+    return any(r.kind in {Kind.UNDO, Kind.FAILED} for r in records)
+
+
+def _since_end(run: Run) -> tuple[Record, ...]:
+    ends = [r.seq for r in run.records if r.kind is Kind.RESULT]
+    return tuple(r for r in run.records if not ends or r.seq > ends[-1])
+
+
+def _intents(run: Run) -> Iterator[tuple[Step, Prior]]:
+    """Yield what was begun and not wholly undone since the last end of the run."""
+    undone = {r.step for r in _since_end(run) if r.kind is Kind.UNDONE}
+    causes = {step: (resource, cause) for step, _, resource, cause in run.header["steps"]}
+    for record in run.records:
+        if record.kind is Kind.INTENT and record.step not in undone:
+            resource, cause = causes.get(record.step, (record.data["resource"], ""))
+            yield Step(record.step, StepKind(record.data["kind"]), resource, cause), record.data["prior"]
+
+
+def _reopen(session: Session, run: Run) -> tuple[Context, Journal]:
+    plan = Plan.from_header(run.header)
+    ctx = session.context(plan, run, _probes(session, run, plan))
+    return ctx, Journal(run.folder, session.clock)
+
+
+def _probes(session: Session, run: Run, plan: Plan) -> tuple[ProbeSpec, ...]:
+    """Return the probes that are configured now for the run's ports, else those that the run was started with."""
+    ports = {m.binding.host_port for m in plan.moves}
+    try:
+        configured = tuple(p for p in probes_of(session.options, session.settings) if p.port in ports)
+    except UsageError:
+        configured = ()
+    return configured or tuple(parse(text) for text in run.header.get("probes", ()))
+
+
+def _report(run: Run, ctx: Context, outcome: Outcome) -> SwapReport:
+    return SwapReport(run, ctx.plan, outcome)

@@ -1,0 +1,156 @@
+"""What the verbs that look show: status, history, ports, one probe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from cutover.errors import UsageError
+from cutover.flow.lock import holder_of
+from cutover.flow.request import Options
+from cutover.flow.runs import Result, Run
+from cutover.flow.session import Session, opened
+from cutover.model import Answer, Container
+from cutover.ports import inside_listeners
+from cutover.probes import ask, parse
+
+
+def status_of(session: Session) -> dict[str, Any]:
+    """Return who publishes what in this project, the last run, and what should be done next."""
+    runs = session.runs()
+    all_runs = runs.all()
+    last = all_runs[-1] if all_runs else None
+    done = [r for r in all_runs if r.outcome == Result.DONE]
+    unfinished = runs.unfinished()
+    containers = session.daemon.containers(runs.folder.name)
+    return {
+        "project": runs.folder.name,
+        "serving": [
+            {"port": b.host_port, "protocol": str(b.protocol), "service": c.service, "container": c.name}
+            for c in containers
+            for b in c.published
+        ],
+        "parked": [c.service for c in containers if c.parked],
+        "lock": holder_of(runs.state, runs.folder.name),
+        "last_run": _row(last) if last else None,
+        "can_roll_back": done[-1].id if done and not unfinished else None,
+        "committed": bool(done and done[-1].result and done[-1].result.get("committed")),
+        "unfinished": [r.id for r in unfinished],
+    }
+
+
+def status_text(found: dict[str, Any]) -> str:
+    """Return the status as a person reads it, ending with the next command."""
+    lines = [f"project {found['project']}"]
+    lines += [f"  {s['port']}/{s['protocol']}  {s['service']} ({s['container']})" for s in found["serving"]]
+    lines += [f"  parked: {name}" for name in found["parked"]]
+    if found["lock"]:
+        lines.append(f"at work: {found['lock']}")
+    if found["last_run"]:
+        row = found["last_run"]
+        lines.append(f"last run: {row['run']} {row['result']}: {row['green']} -> {row['blue']} by {row['strategy']}")
+    lines.append(_next(found))
+    return "\n".join(lines)
+
+
+def _next(found: dict[str, Any]) -> str:
+    if found["unfinished"] and not found["lock"]:
+        return f"next: run {found['unfinished'][-1]} was cut short: cutover recover"
+    if found["can_roll_back"] and not found["committed"]:
+        return f"next: cutover commit, or cutover rollback {found['can_roll_back']}"
+    if found["can_roll_back"]:
+        return f"committed; still possible: cutover rollback {found['can_roll_back']}"
+    return "next: cutover swap --dry-run"
+
+
+def history_of(session: Session) -> list[dict[str, Any]]:
+    """Return one row per run, oldest first."""
+    return [_row(run) for run in session.runs().all()]
+
+
+def _row(run: Run) -> dict[str, Any]:
+    header, stall = run.header, (run.result or {}).get("stall_measured_s")
+    return {
+        "run": run.id,
+        "started_at": run.started_at,
+        "result": run.outcome,
+        "strategy": header.get("strategy", ""),
+        "green": header.get("green", ""),
+        "blue": header.get("blue", ""),
+        "ports": ",".join(str(m["host_port"]) for m in header.get("moves", ())),
+        "silence": "" if stall is None else f"{stall:.3f} s",
+        "committed": bool((run.result or {}).get("committed")),
+    }
+
+
+def ports_of(session: Session, service: str | None) -> list[dict[str, Any]]:
+    """Return a row for each port that a service publishes, wants, or listens on inside.
+
+    Raises:
+        UsageError: there is no such service.
+
+    """
+    project = session.name_project()
+    containers = session.daemon.containers(project)
+    names = {c.service for c in containers}
+    if service is not None and service not in names:
+        raise UsageError(
+            "unknown-service",
+            f"No container of project {project} belongs to a service {service!r}.",
+            evidence=[f"services with containers: {', '.join(sorted(names)) or 'none'}"],
+            hint="docker compose ps -a",
+        )
+    everyone = session.daemon.containers()
+    return [row for c in containers if service in {None, c.service} for row in _rows(session, c, everyone)]
+
+
+def _rows(session: Session, container: Container, everyone: list[Container]) -> Iterator[dict[str, Any]]:
+    listening = _listening(session, container)
+    seen = set()
+    for binding in sorted(set(container.wanted) | set(container.published)):
+        seen.add(binding.target)
+        holder = next((c for c in everyone if c.publishes(binding.host_port, binding.protocol)), None)
+        yield {
+            "service": container.service,
+            "state": "parked" if container.parked else str(container.state),
+            "published": str(binding.host_port) if binding in container.published else f"({binding.host_port})",
+            "target": str(binding.target),
+            "inside": listening.get(binding.target, "nobody listens" if container.running else ""),
+            "held by": holder.name if holder else "nobody",
+        }
+    for port, where in sorted(listening.items()):
+        if port not in seen:
+            yield {
+                "service": container.service,
+                "state": str(container.state),
+                "published": "",
+                "target": str(port),
+                "inside": where,
+                "held by": "",
+            }
+
+
+def _listening(session: Session, container: Container) -> dict[int, str]:
+    """Return where a container listens, by port; what could not be read is said."""
+    if not container.running:
+        return {}
+    found = inside_listeners(container, lambda argv: session.daemon.run_inside(container.id, argv))
+    return {x.port: f"{x.address}" + (f" ({x.command})" if x.command else "") for x in found.listeners}
+
+
+def ask_once(options: Options, text: str, inside: str | None, timeout_s: float) -> Answer:
+    """Ask one question, at the host's port or at a service's own address.
+
+    Raises:
+        UsageError: the probe cannot be read, or there is no such service.
+
+    """
+    spec = parse(text)
+    if inside is None:
+        return ask(spec, spec.host or "127.0.0.1", spec.port, timeout_s=timeout_s)
+    with opened(options) as session:
+        found = session.daemon.of_service(session.name_project(), inside)
+    address = next((e.ip for c in found for e in c.endpoints if e.ip), None)
+    if address is None:
+        raise UsageError("unknown-service", f"Service {inside!r} has no running container.", hint="docker compose ps -a")
+    return ask(spec, address, spec.port, timeout_s=timeout_s)
