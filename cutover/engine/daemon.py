@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import docker
@@ -140,6 +140,11 @@ class Daemon:
         if attributes["Driver"] != "bridge":
             return None
         return str(attributes["Options"].get("com.docker.network.bridge.name") or f"br-{attributes['Id'][:12]}")
+
+    def first_bridge(self, containers: Iterable[Container]) -> str | None:
+        """Return the host's interface behind the first bridge network of these containers, None without one."""
+        names = (e.network_id or e.network for c in containers for e in c.endpoints)
+        return next(filter(None, map(self.bridge_of, names)), None)
 
     def network_exists(self, name: str) -> bool:
         """Say whether there is a network of exactly this name."""

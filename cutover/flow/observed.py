@@ -15,7 +15,6 @@ from cutover.engine.stack import Stack
 from cutover.errors import RefusedError
 from cutover.files import FileState, read_state
 from cutover.flow.runs import Runs
-from cutover.flow.steps.park import parent_interface
 from cutover.model import Container, Listener
 from cutover.ports import host_listeners
 
@@ -91,7 +90,7 @@ def observe(daemon: Daemon, stack: Stack, services: tuple[str, ...]) -> Observed
         containers=tuple(containers),
         images={image: daemon.image_id(image) for image in images},
         listeners=listeners,
-        park_parent=parent_interface(daemon, green),
+        park_parent=daemon.first_bridge(green),
         free_bytes=shutil.disk_usage(stack.source.folder).free,
         load_seconds=load_seconds(runs),
         unfinished=tuple(r.id for r in runs.unfinished()),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 from cutover.backup import files as backup
-from cutover.errors import NeedsHandsError, RefusedError
+from cutover.errors import EditRefusedError, RefusedError
 from cutover.files import private_folder, read_state, replace_if_unchanged, write_atomic
 from cutover.flow.context import Context
-from cutover.flow.plan import Step
+from cutover.flow.edits import moved_back
+from cutover.flow.plan import FileEdit, Step
 from cutover.flow.steps.base import Passive, Prior
 
 
@@ -16,11 +20,12 @@ class BackUp(Passive):
     def apply(self, ctx: Context, step: Step, prior: Prior) -> None:
         """Copy every compose file and `.env`; write the candidates."""
         del step, prior
-        paths = [*ctx.stack.source.files, ctx.stack.source.folder / ".env"]
+        source = ctx.stack.source
+        paths = [*source.files, *source.env_files, source.folder / ".env"]
         backup.save([p for p in dict.fromkeys(paths) if p.is_file()], ctx.backup_folder)
         private_folder(ctx.candidate_folder)
-        for number, edit in enumerate(ctx.plan.edits):
-            write_atomic(ctx.candidate_folder / f"{number:02}-{edit.path.name}", edit.after, mode=0o600)
+        for edit, place in _candidate_places(ctx).items():
+            write_atomic(place, edit.after, mode=0o600)
 
     def check(self, ctx: Context, step: Step, prior: Prior) -> bool:
         """Say whether every file to be edited has a good copy."""
@@ -56,49 +61,65 @@ class EditFiles(Passive):
 
 def candidates(ctx: Context) -> Context:
     """Return the same run with Compose reading the edited files before they are in place."""
-    from dataclasses import replace  # noqa: PLC0415
-
-    places = {e.path: ctx.candidate_folder / f"{n:02}-{e.path.name}" for n, e in enumerate(ctx.plan.edits)}
+    places = {edit.path: place for edit, place in _candidate_places(ctx).items()}
     return replace(ctx, stack=ctx.stack.with_files(places))
 
 
-def see_files_ours(ctx: Context) -> None:
-    """See that every edited file is as cutover left it, or already as it was before.
-
-    Raises:
-        RefusedError: somebody edited one since.
-
-    """
-    for edit in ctx.plan.edits:
-        found = read_state(edit.path)[1].sha256 if edit.path.exists() else None
-        if found not in {edit.after_sha256, edit.before_sha256, None}:
-            wrong = _foreign(ctx, edit.path.name, str(ctx.backup_folder))
-            raise RefusedError(wrong.reference, wrong.message, evidence=wrong.evidence, hint=wrong.hint)
+def _candidate_places(ctx: Context) -> dict[FileEdit, Path]:
+    return {e: ctx.candidate_folder / f"{n:02}-{e.path.name}" for n, e in enumerate(ctx.plan.edits)}
 
 
 def restore_files(ctx: Context) -> None:
-    """Put every edited file back, unless somebody else has changed it since.
+    """Put every edited file back; where somebody else has changed one since, move only the ports back in it.
 
     Raises:
-        NeedsHandsError: a file has neither the old bytes nor ours; it is left alone.
+        EditRefusedError: that cannot be done safely; the file is left alone.
 
     """
-    saved = {s.path: s for s in backup.load(ctx.backup_folder)}
-    for edit in ctx.plan.edits:
-        if edit.path not in saved:
-            continue
-        found = read_state(edit.path)[1].sha256 if edit.path.exists() else None
-        if found == edit.after_sha256 or found is None or found == edit.before_sha256:
-            backup.restore(saved[edit.path])
-        else:
-            raise _foreign(ctx, edit.path.name, str(saved[edit.path].copy))
+    if _edited_by_others(ctx):
+        _move_back(ctx)
+        return
+    ours = {e.path for e in ctx.plan.edits}
+    for saved in backup.load(ctx.backup_folder):
+        if saved.path in ours:
+            backup.restore(saved)
 
 
-def _foreign(ctx: Context, name: str, copy: str) -> NeedsHandsError:
-    ports = ", ".join(str(m.binding.host_port) for m in ctx.plan.moves)
-    return NeedsHandsError(
-        "file-changed",
-        f"{name} was edited after cutover wrote it, so it was left alone; it still gives {ports} to {ctx.plan.blue}.",
-        evidence=[f"the file as it was before the swap: {copy}"],
-        hint=f"move `ports:` back to {ctx.plan.green} by hand, then: cutover recover",
-    )
+def see_files_ours(ctx: Context) -> None:
+    """See that the files can be put back, or at least have the ports moved back in them; changes nothing.
+
+    Raises:
+        RefusedError: neither is possible.
+
+    """
+    if _edited_by_others(ctx):
+        _back_edits(ctx)
+
+
+def _edited_by_others(ctx: Context) -> list[FileEdit]:
+    return [e for e in ctx.plan.edits if _found(e.path) not in {e.after_sha256, e.before_sha256, None}]
+
+
+def _found(path: Path) -> str | None:
+    return read_state(path)[1].sha256 if path.exists() else None
+
+
+def _move_back(ctx: Context) -> None:
+    for edit in _back_edits(ctx):
+        replace_if_unchanged(edit.path, edit.after, expected_sha256=edit.before_sha256)
+        ctx.warn(f"{edit.path.name} was edited since the swap: the ports were moved back in it, the rest was left alone")
+
+
+def _back_edits(ctx: Context) -> tuple[FileEdit, ...]:
+    try:
+        return moved_back(ctx.plan, ctx.stack.source.files, ctx.stack.environment())
+    except EditRefusedError as error:
+        if error.reference == "port-not-declared":  # moved back by hand already
+            return ()
+        name = _edited_by_others(ctx)[0].path.name
+        raise RefusedError(
+            "file-changed",
+            f"{name} was edited since the swap, and the ports cannot be moved back in it: {error.message}",
+            evidence=[f"the file as it was before the swap is kept in {ctx.backup_folder}"],
+            hint=f"move `ports:` back to {ctx.plan.green} by hand, then again",
+        ) from error

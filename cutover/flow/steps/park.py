@@ -14,7 +14,6 @@ any process ran: exit code 128, 38 ms. Measured on 20.10 with two networks: 13 o
 
 from __future__ import annotations
 
-from cutover.engine.daemon import Daemon
 from cutover.errors import EngineError, StepError
 from cutover.flow.context import Context
 from cutover.flow.plan import Step
@@ -65,7 +64,7 @@ def ensure_park_network(ctx: Context) -> None:
     """
     if ctx.daemon.network_exists(ctx.plan.park_network):
         return
-    parent = parent_interface(ctx.daemon, ctx.containers(Colour.GREEN) + ctx.containers(Colour.BLUE))
+    parent = ctx.daemon.first_bridge(ctx.containers(Colour.GREEN) + ctx.containers(Colour.BLUE))
     if parent is None:
         raise StepError(
             "no-bridge",
@@ -73,16 +72,6 @@ def ensure_park_network(ctx: Context) -> None:
             hint="cutover swap --strategy recreate",
         )
     ctx.daemon.create_macvlan(ctx.plan.park_network, parent, {"io.cutover.project": ctx.plan.project})
-
-
-def parent_interface(daemon: Daemon, containers: list[Container]) -> str | None:
-    """Return the host's interface behind the first bridge network of these containers."""
-    for container in containers:
-        for endpoint in container.endpoints:
-            bridge = daemon.bridge_of(endpoint.network_id or endpoint.network)
-            if bridge:
-                return bridge
-    return None
 
 
 def remove_park_network(ctx: Context) -> None:
