@@ -150,7 +150,7 @@ def _owners(port: int) -> Iterator[str]:
         yield f"the container {name}"
     with suppress(psutil.AccessDenied):
         for each in psutil.net_connections("tcp"):
-            if each.status == psutil.CONN_LISTEN and each.laddr.port == port:
+            if each.status == psutil.CONN_LISTEN and each.laddr and each.laddr.port == port:
                 yield f"{_command_of(each.pid)}, listening on {each.laddr.ip}"
     try:
         socket.create_server(("", port)).close()
