@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from cutover.document.lines import Lines
 from cutover.document.ports import PortEntry, entries_of
-from cutover.document.source import Kind, Node, parse_tree
+from cutover.document.source import Kind, Node, has_aliases, parse_tree
 from cutover.errors import EditRefusedError
 
 Path = tuple[str | int, ...]
@@ -43,6 +43,7 @@ class Document:
     root: Node = field(repr=False)
     lines: Lines = field(repr=False)
     pure: bool = False
+    aliased: bool = False
 
     @classmethod
     def parse(cls, content: bytes, name: str, *, pure: bool = False) -> Document:
@@ -60,7 +61,7 @@ class Document:
         ended = text.endswith("\n")
         if not ended:
             text += "\r\n" if "\r\n" in text else "\n"
-        return cls(name, content, text, bom, ended, root, Lines.of(text), pure)
+        return cls(name, content, text, bom, ended, root, Lines.of(text), pure, "*" in text and has_aliases(root))
 
     def line_of(self, node: Node | int) -> int:
         """Return the line of a node or an offset, counted from 1."""

@@ -142,7 +142,7 @@ def _attempt(document: Document, change: Change, expected: Node, *, ended: bool)
 
 def _keep_aliases(document: Document, expected: Node, where: Node) -> None:
     """Refuse an edit after which an alias would stand for nothing, or for another node than before."""
-    if not meaning.has_aliases(document.root):
+    if not document.aliased:
         return
     old = tree.aliases(document.root)
     try:
@@ -160,7 +160,7 @@ def only_at(*allowed: Path) -> Check:
     """Return the check that the meaning of the file, aliases followed, changes at these paths and nowhere else."""
 
     def check(document: Document, expected: Node) -> None:
-        if not meaning.has_aliases(document.root):
+        if not document.aliased:
             return
         old = meaning.meaning_of(document.root, document.name)
         new = meaning.meaning_of(expected, document.name)

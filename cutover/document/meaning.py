@@ -49,15 +49,6 @@ def differences(old: Meaning, new: Meaning, path: Path = ()) -> Iterator[Path]:
         yield path
 
 
-def has_aliases(node: Node) -> bool:
-    """Say whether an alias stands anywhere below `node`."""
-    if node.kind is Kind.ALIAS:
-        return True
-    if node.kind is Kind.SCALAR:
-        return False
-    return any(map(has_aliases, node.items)) or any(has_aliases(key) or has_aliases(value) for key, value in node.pairs)
-
-
 class _Reader:
     def __init__(self, targets: dict[int, Node], name: str) -> None:
         self.targets = targets

@@ -81,7 +81,8 @@ def take(document: Document, source: str, entries: Sequence[PortEntry]) -> list[
     if len(entries) < len(owner.items):
         return removal.remove_items(document, path, [entry.index for entry in entries])
     dropped, empty = removal.remove_pair(document, path), removal.empty_value(document, path, "[]")
-    return [*empty, *dropped] if removal.has_key_comment(document, path) else [*dropped, *empty]
+    alone = len(document.service(source).node.pairs) == 1
+    return [*empty, *dropped] if alone or removal.has_key_comment(document, path) else [*dropped, *empty]
 
 
 def give(document: Document, target: str, fragments: Sequence[Fragment], *, like: str | None = None) -> list[Change]:

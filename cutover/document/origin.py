@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import PurePath
 
-from cutover.document import meaning, tree
+from cutover.document import tree
 from cutover.document.document import Document, Service
 from cutover.document.source import Kind, Node
 
@@ -35,7 +35,7 @@ class Origins:
 
     def __init__(self, document: Document) -> None:
         self.document = document
-        self.targets = tree.aliases(document.root) if meaning.has_aliases(document.root) else {}
+        self.targets = tree.aliases(document.root) if document.aliased else {}
 
     def value(self, service: Service, key: str) -> tuple[Origin, Node | None]:
         """Return the value that a service has for `key` in this file, and how it comes by it."""

@@ -109,8 +109,7 @@ def _events(text: str, *, pure: bool) -> Iterator[Any]:
         return
     parser = CParser(text)
     try:
-        while parser.check_event():
-            yield parser.get_event()
+        yield from iter(parser.get_event, None)
     finally:
         parser.dispose()
 
@@ -161,7 +160,7 @@ class _Builder:
     def _scalar(self, event: Any) -> Node:
         start, end = event.start_mark.index, event.end_mark.index
         style = event.style or None
-        if style in ("|", ">"):
+        if style is not None and style in "|>":
             end = start + len(self.text[start:end].rstrip())
         return Node(Kind.SCALAR, start, end, _tag(event), event.anchor, event.value, style)
 
@@ -223,6 +222,15 @@ class _Builder:
 def _tag(event: Any) -> str | None:
     tag = event.tag
     return str(tag) if tag is not None else None
+
+
+def has_aliases(node: Node) -> bool:
+    """Say whether an alias stands anywhere below `node`."""
+    if node.kind is Kind.ALIAS:
+        return True
+    if node.kind is Kind.SCALAR:
+        return False
+    return any(map(has_aliases, node.items)) or any(has_aliases(key) or has_aliases(value) for key, value in node.pairs)
 
 
 def after_dash(text: str, sequence: Node, index: int) -> int:

@@ -75,15 +75,18 @@ def difference(expected: Node, found: Node, path: Path = ()) -> Path | None:
         or len(expected.pairs) != len(found.pairs)
     ):
         return path
-    for index, (old, new) in enumerate(zip(expected.items, found.items, strict=True)):
-        where = difference(old, new, (*path, index))
-        if where is not None:
-            return where
-    for (old_key, old), (new_key, new) in zip(expected.pairs, found.pairs, strict=True):
-        where = difference(old_key, new_key, (*path, old_key.value))
-        where = where if where is not None else difference(old, new, (*path, old_key.value))
-        if where is not None:
-            return where
+    if expected.items:
+        for index, (old, new) in enumerate(zip(expected.items, found.items, strict=True)):
+            where = difference(old, new, (*path, index))
+            if where is not None:
+                return where
+    elif expected.pairs:
+        for (old_key, old), (new_key, new) in zip(expected.pairs, found.pairs, strict=True):
+            where = difference(old_key, new_key, path)
+            if where is None:
+                where = difference(old, new, (*path, old_key.value))
+            if where is not None:
+                return where
     return None
 
 
