@@ -11,7 +11,7 @@ from cutover.flow.request import Options
 from cutover.flow.runs import Result, Run
 from cutover.flow.session import Session, opened
 from cutover.model import Answer, Container
-from cutover.ports import inside_listeners
+from cutover.ports.inside import look_inside
 from cutover.probes import ask, parse
 
 
@@ -134,7 +134,7 @@ def _listening(session: Session, container: Container) -> dict[int, str]:
     """Return where a container listens, by port; what could not be read is said."""
     if not container.running:
         return {}
-    found = inside_listeners(container, lambda argv: session.daemon.run_inside(container.id, argv))
+    found = look_inside(container, run_inside=lambda argv: session.daemon.run_inside(container.id, list(argv)))
     return {x.port: f"{x.address}" + (f" ({x.command})" if x.command else "") for x in found.listeners}
 
 

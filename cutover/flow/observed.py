@@ -16,7 +16,7 @@ from cutover.errors import RefusedError
 from cutover.files import FileState, read_state
 from cutover.flow.runs import Runs
 from cutover.model import Container, Listener
-from cutover.ports import host_listeners
+from cutover.ports.host import host_listeners
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 from cutover.errors import EngineError, ProbeError, StepError
 from cutover.flow.context import Context
-from cutover.flow.witness import holds_our_connection
+from cutover.flow.witness import witness
 from cutover.model import Answer, Colour, Container, ContainerState, Health, Protocol
+from cutover.ports.witness import Proof
 from cutover.probes import ProbeSpec, ask, wait_until_ok
 
 ATTEMPT_TIMEOUT_S = 5.0
@@ -187,13 +188,18 @@ def _see_witness(ctx: Context, container: Container, colour: Colour) -> None:
         port, target = move.binding.host_port, ctx.target(colour, move.binding.host_port)
         if port in named or move.binding.protocol is not Protocol.TCP or target is None or not ctx.daemon.address.local:
             continue
-        if holds_our_connection(ctx.daemon, container, legacy_host(ctx, port), port, target) is False:
+        seen = witness(container, legacy_host(ctx, port), port, target)
+        if seen is None:
+            ctx.note(f"port {port}: this user may not look into {container.name}, so Docker's word must do")
+        elif seen.proof is Proof.NONE:
             raise StepError(
                 "wrong-answerer",
                 f"A connection opened on port {port} does not arrive in {container.name}.",
-                evidence=[f"Engine: {container.name} publishes {move.binding}"],
+                evidence=[f"Engine: {container.name} publishes {move.binding}", seen.detail],
                 hint="cutover ports; another process or firewall rule may catch the port",
             )
+        else:
+            ctx.note(f"port {port}: {seen.detail} ({seen.proof} proof)")
 
 
 def alive(ctx: Context, colour: Colour) -> str | None:

@@ -1,0 +1,52 @@
+"""A small real service for the scenarios: ZeroMQ REP on 5570, HTTP on 6570, with ways to be broken (FAIL)."""
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import zmq
+
+NAME, FAIL = os.environ["NAME"], os.environ.get("FAIL", "")
+STATUS = "wrong" if FAIL == "wrong" else "ok"
+WHO = "somebody-else" if FAIL == "stranger" else NAME
+
+
+class Health(BaseHTTPRequestHandler):
+    """Answers every GET."""
+
+    def do_GET(self):
+        """Say how this service is."""
+        body = json.dumps({"status": STATUS, "name": WHO}).encode()
+        self.send_response(503 if FAIL == "unhealthy" else 200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        """Stay silent."""
+
+
+def main():
+    """Load, listen, answer."""
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    time.sleep(float(os.environ.get("LOAD_S", "0")))
+    if FAIL == "exit":
+        sys.exit("cannot read the weights")
+    if FAIL == "crash-later":
+        threading.Timer(float(os.environ.get("CRASH_AFTER_S", "3")), os._exit, (1,)).start()
+    threading.Thread(target=ThreadingHTTPServer(("0.0.0.0", 6570), Health).serve_forever, daemon=True).start()
+    socket = zmq.Context().socket(zmq.REP)
+    socket.bind("tcp://0.0.0.0:5570")
+    print("successfully bound", flush=True)
+    while True:
+        socket.recv()
+        if FAIL == "silent":
+            time.sleep(3600)
+        socket.send_json({"status": STATUS, "name": WHO})
+
+
+main()

@@ -1,0 +1,135 @@
+"""The main path: swap, go back, commit, for both strategies, on a real Engine."""
+
+from __future__ import annotations
+
+import difflib
+import os
+
+import pytest
+
+pytestmark = pytest.mark.engine
+STRATEGIES = ["relink", "recreate"]
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_swap_and_rollback(rig, strategy):
+    """Blue answers after the swap, green after the rollback, and Compose finds nothing to do after either."""
+    rig.file.chmod(0o640)
+    os.chown(rig.file, 12345, 54321)
+    before, text = rig.state(), rig.file.read_text()
+
+    told = rig.swap("--strategy", strategy)
+
+    assert told.code == 0, told
+    report = told.json
+    assert (report["result"], report["strategy"]) == ("done", strategy)
+    assert report["ports"] == sorted([rig.zmq, rig.http])
+    assert {s["state"] for s in report["steps"]} == {"done"}
+    assert report["stall_measured_s"] > 0
+    assert rig.answers() == "new"
+    assert rig.publishes("new") == {rig.zmq, rig.http}
+    assert rig.publishes("old") == set()
+    assert rig.container("old")["State"]["Running"], "green is warm"
+    assert moved_lines_only(text, rig.file.read_text())
+    assert rig.state()[1:] == before[1:]
+    assert rig.nothing_to_do()
+    assert rig.leftovers() == []
+
+    back = rig.cutover("rollback", "--json", report["run"])
+
+    assert back.code == 0, back
+    assert back.json["result"] == "rolled_back"
+    assert rig.state() == before
+    assert rig.answers() == "old"
+    assert rig.publishes("old") == {rig.zmq, rig.http}
+    assert rig.container("new") is None, "blue had no container before"
+    assert rig.nothing_to_do()
+    assert rig.leftovers() == []
+
+
+def moved_lines_only(before: str, after: str) -> bool:
+    """Say whether the lines that went are the lines that came, but for a `ports:` key."""
+    lines = list(difflib.ndiff(before.splitlines(), after.splitlines()))
+    gone = sorted(x[2:].strip() for x in lines if x.startswith("- "))
+    came = sorted(x[2:].strip() for x in lines if x.startswith("+ "))
+    return gone == came and len(gone) == 3
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_rollback_after_commit(rig, strategy):
+    """Green is gone after `--commit`, and still comes back, from the backup."""
+    before = rig.state()
+    told = rig.swap("--strategy", strategy, "--commit")
+    assert told.code == 0, told
+    assert rig.container("old") is None
+    assert rig.answers() == "new"
+
+    back = rig.cutover("rollback")
+
+    assert back.code == 0, back
+    assert rig.state() == before
+    assert rig.answers() == "old"
+    assert rig.nothing_to_do()
+
+
+def test_commit_later_then_rollback(rig):
+    """`commit` removes green; `status` still offers the way back; `rollback` takes it."""
+    before = rig.state()
+    run = rig.swap().json["run"]
+    done = rig.cutover("commit", "--json")
+    assert done.code == 0, done
+    assert rig.container("old") is None
+    assert f"cutover rollback {run}" in rig.cutover("status").out
+    assert rig.cutover("commit").code == 1, "a second commit is refused"
+
+    assert rig.cutover("rollback", run).code == 0
+    assert rig.state() == before
+    assert rig.answers() == "old"
+
+
+def test_blue_that_ran_before_runs_again_after_the_rollback(rig):
+    """Blue on its own, portless, before the swap is found so again after it."""
+    rig.compose("up", "-d", "new")
+    assert rig.swap().code == 0
+    assert rig.cutover("rollback").code == 0
+    assert rig.container("new")["State"]["Running"]
+    assert rig.publishes("new") == set()
+    assert rig.nothing_to_do()
+
+
+def test_swap_swap_back_and_forth(rig):
+    """A swap, a rollback and a swap end with blue, and history tells all of it."""
+    assert rig.swap().code == 0
+    assert rig.cutover("rollback").code == 0
+    assert rig.swap().code == 0
+    assert rig.answers() == "new"
+    runs = rig.cutover("history", "--json").json["runs"]
+    assert [r["result"] for r in runs] == ["rolled_back", "done"]
+
+
+def test_dry_run_changes_nothing(rig, engine):
+    """The Engine and the disk are the same before and after `--dry-run` and `plan`."""
+
+    def everything():
+        files = {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in sorted(rig.folder.rglob("*")) if p.is_file()}
+        containers = {c.id: c.attrs["State"]["StartedAt"] for c in engine.containers.list(all=True) if mine(c)}
+        networks = {n.name for n in engine.networks.list() if rig.project in n.name}
+        return files, containers, networks
+
+    def mine(container):
+        return container.labels.get("com.docker.compose.project") == rig.project
+
+    before = everything()
+    for told in (rig.swap("--dry-run"), rig.cutover("plan"), rig.cutover("status"), rig.cutover("ports")):
+        assert told.code == 0, told
+    assert everything() == before
+
+
+def test_no_secret_is_written_or_told(rig):
+    """The value of an environment variable appears in no journal, report or output, only in the file's own backup."""
+    told = rig.swap()
+    outputs = [told.out, told.err, rig.cutover("history", "--json").out, rig.cutover("ports", "--json").out]
+    journals = [p.read_text() for p in rig.folder.glob(".cutover/**/*.json*")]
+    assert journals
+    assert not any("hunter2-canary" in text for text in outputs + journals)
+    assert (rig.folder / ".cutover").stat().st_mode & 0o077 == 0
