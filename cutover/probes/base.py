@@ -74,7 +74,7 @@ def wait_until_ok(
 
     def stop(_: RetryCallState) -> bool:
         reasons.extend(filter(None, [give_up()]))
-        return bool(reasons) or deadline.passed
+        return bool(reasons) or deadline.left_s <= interval_s  # a last question with no time left tells nothing
 
     def fail(state: RetryCallState) -> Answer:
         assert state.outcome is not None
@@ -83,7 +83,7 @@ def wait_until_ok(
     return Retrying(
         sleep=clock.sleep,
         stop=stop,
-        wait=lambda _: min(interval_s, deadline.left_s),
+        wait=lambda _: interval_s,
         retry=retry_if_result(lambda answer: not answer.ok),
         retry_error_callback=fail,
     )(lambda: ask(spec, host, port, timeout_s=_share_s(spec, deadline)))
