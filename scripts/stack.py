@@ -115,13 +115,15 @@ def clean_up_earlier(project: str) -> None:
         _lines("docker", "ps", "-a", *_of(project), "--format", '{{.Label "com.docker.compose.project.working_dir"}}')
     )
     for folder in folders:
-        if not Path(folder).name.startswith(_prefix(project)):
+        if not _is_ours(Path(folder), project):
             raise StackError(
                 f"the project {project} runs already, from {folder}\n  stop it: docker compose -p {project} down"
             )
     if folders:
         print(f"taking down what an earlier run left in {', '.join(sorted(folders))}", file=sys.stderr)
         take_down(project)
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def take_down(project: str) -> None:
@@ -168,6 +170,10 @@ def _command_of(pid: int | None) -> str:
 
 def _prefix(project: str) -> str:
     return f"cutover-{project}-"
+
+
+def _is_ours(folder: Path, project: str) -> bool:
+    return folder.parent == Path(tempfile.gettempdir()) and folder.name.startswith(_prefix(project))
 
 
 def _of(project: str) -> tuple[str, str]:

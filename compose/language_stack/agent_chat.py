@@ -47,7 +47,7 @@ class Line:
 def main() -> None:
     count = Count("agent_chat")
     count.publish()
-    line = Line(os.environ["MANAGER"], float(os.environ.get("TIMEOUT_S", "1")))
+    line = Line(os.environ["MANAGER"], float(os.environ.get("TIMEOUT_S", "0.5")))
     for number in ticks(float(os.environ.get("RATE", "20"))):
         talk(line, count, number)
 

@@ -13,7 +13,7 @@ from language_stack.pace import ticks
 def main() -> None:
     count = Count("agent_watch")
     count.publish()
-    timeout_s = float(os.environ.get("TIMEOUT_S", "1"))
+    timeout_s = float(os.environ.get("TIMEOUT_S", "0.5"))
     for _ in ticks(float(os.environ.get("RATE", "20"))):
         look(os.environ["MANAGER"], timeout_s, count)
 
