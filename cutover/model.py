@@ -82,7 +82,7 @@ class Container:
 
     `published` is bound on the host at this moment; `wanted` is what it asks for whenever it can bind. A parked
     container wants ports and publishes none. `pid` is its first process in the Engine's PID namespace, 0 if stopped.
-    `started_at` is Docker's RFC 3339 text.
+    `started_at` is Docker's RFC 3339 text. `failing_streak` counts healthchecks that failed in a row.
     """
 
     id: str
@@ -91,6 +91,7 @@ class Container:
     service: str
     state: ContainerState
     health: Health = Health.NONE
+    failing_streak: int = 0
     pid: int = 0
     exit_code: int = 0
     image: str = ""

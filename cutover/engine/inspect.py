@@ -22,6 +22,7 @@ def container_from(details: Mapping[str, Any]) -> Container:
         service=labels.get("com.docker.compose.service", ""),
         state=ContainerState(state["Status"]),
         health=Health((state.get("Health") or {}).get("Status") or "none"),
+        failing_streak=(state.get("Health") or {}).get("FailingStreak") or 0,
         pid=state.get("Pid") or 0,
         exit_code=state.get("ExitCode") or 0,
         image=config.get("Image", ""),

@@ -22,6 +22,7 @@ ATTEMPT_TIMEOUT_S = 5.0
 INTERVAL_S = 0.2
 OUTSIDE_TIMEOUT_S = 10.0
 STALL_TIMEOUT_S = 0.5
+HEALTH_FAILURES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,33 +88,42 @@ def _hopeless(ctx: Context, container: Container) -> str | None:
         return f"{now.name} exited with code {now.exit_code}"
     if now.state is ContainerState.RESTARTING or now.restart_count > container.restart_count:
         return f"{now.name} crashed and was restarted"
-    if now.health is Health.UNHEALTHY:
-        return f"{now.name} is unhealthy: {ctx.daemon.last_health_output(now.id)[:300] or 'its healthcheck says nothing'}"
     return None
 
 
 def _wait_healthy(ctx: Context, container: Container, deadline: float) -> None:
+    """Wait for the healthcheck; failures from before the probes were content are a service that was loading."""
+    first: int | None = None
     while True:
         reason = _hopeless(ctx, container)
-        if reason:
-            raise _not_ready(ctx, container, reason, ())
         now = ctx.daemon.container(container.id)
-        if now is not None and now.health in {Health.HEALTHY, Health.NONE}:
+        if reason or now is None:
+            raise _not_ready(ctx, container, reason or "it was removed", ())
+        if now.health in {Health.HEALTHY, Health.NONE}:
             return
-        if ctx.clock.monotonic() >= deadline:
-            message = f"its healthcheck still says {now.health if now else 'nothing'} after {ctx.plan.ready_timeout_s:g} s"
-            raise _not_ready(ctx, container, message, ())
+        first = now.failing_streak if first is None else min(first, now.failing_streak)
+        failed_since = now.failing_streak - first
+        late = ctx.clock.monotonic() >= deadline
+        if late or (now.health is Health.UNHEALTHY and failed_since >= HEALTH_FAILURES):
+            raise _not_ready(ctx, container, f"the probes are content, but its healthcheck says {now.health}", ())
         ctx.clock.sleep(INTERVAL_S)
 
 
 def _not_ready(ctx: Context, container: Container, reason: str, evidence: tuple[str, ...]) -> StepError:
-    log = [f"log: {line}" for line in ctx.daemon.logs(container.id, tail=8)]
     return StepError(
         "not-ready",
         f"{container.name} is not ready: {reason}",
-        evidence=[*evidence, *log],
+        evidence=[*evidence, *_health_and_log(ctx, container)],
         hint=f"docker compose logs {container.service}",
     )
+
+
+def _health_and_log(ctx: Context, container: Container) -> list[str]:
+    now = ctx.daemon.container(container.id)
+    health = []
+    if now is not None and now.health is not Health.NONE:
+        health = [f"health: {now.health}: {ctx.daemon.last_health_output(container.id)[-300:]}"]
+    return [*health, *(f"log: {line}" for line in ctx.daemon.logs(container.id, tail=8))]
 
 
 def outside(ctx: Context) -> Iterator[Place]:

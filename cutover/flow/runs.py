@@ -110,5 +110,5 @@ class Runs:
         )
 
     def unfinished(self) -> list[Run]:
-        """Return the runs that never came to an end."""
-        return [r for r in self.all() if r.result is None]
+        """Return the runs that never came to an end, or to one that needs hands: what `recover` is for."""
+        return [r for r in self.all() if r.result is None or r.outcome == Result.NEEDS_HANDS]

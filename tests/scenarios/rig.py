@@ -47,6 +47,7 @@ services:
       interval: 1s
       timeout: 1s
       retries: 2
+      start_period: "${{NEW_START:-0s}}"
     stop_grace_period: 1s
     restart: unless-stopped
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -99,7 +100,7 @@ def test_second_swap_is_refused(rig):
 
 def test_file_changed_meanwhile(rig):
     """A compose file edited by hand while blue loads is not overwritten."""
-    rig.env["NEW_LOAD_S"] = "3"
+    rig.env.update(NEW_LOAD_S="3", NEW_START="30s")
     process = rig.start("swap", "--json")
     rig.wait_record("intent", "prove-inside")
     edited = rig.file.read_text() + "# by hand\n"
@@ -152,7 +153,7 @@ def test_port_caught_in_the_gap(rig):
     assert caught.is_set(), told
     assert told.code == 4, told
     assert told.json["result"] == "needs_hands"
-    assert str(rig.http) in str(told.json["error"])
+    assert str(os.getpid()) in str(told.json["error"]["evidence"]), "the culprit is named"
 
     recovered = rig.cutover("recover")
 
@@ -169,7 +170,7 @@ def test_disk_full_at_the_write(cold_rig):
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", str(rig.folder)], check=True)
     try:
         rig.write()
-        rig.env["NEW_LOAD_S"] = "3"
+        rig.env.update(NEW_LOAD_S="3", NEW_START="30s")
         rig.up()
         before = rig.state()
         process = rig.start("swap", "--json")

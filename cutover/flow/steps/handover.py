@@ -8,6 +8,7 @@ from cutover.flow.plan import Step
 from cutover.flow.steps.base import Passive, Prior
 from cutover.flow.steps.park import park, unpark
 from cutover.model import Colour, Container
+from cutover.ports.host import host_listeners, proxy_target
 
 
 class Handover(Passive):
@@ -115,11 +116,35 @@ def _serve_again(ctx: Context, green: Container, prior: Prior) -> None:
     unpark(ctx, green)
     if not green.running:
         ctx.daemon.start(green.id)
-    if not _bound(ctx, green, Colour.GREEN):  # bound at start only: the gentle way did not take
-        ctx.daemon.stop(green)
-        ctx.daemon.start(green.id)
+    if not _bound(ctx, green, Colour.GREEN):  # the gentle way did not take
+        _restart(ctx, green)
     ctx.daemon.set_restart_policy(green.id, prior["green_restart"])
     _see_bound(ctx, green, Colour.GREEN)
+
+
+def _restart(ctx: Context, green: Container) -> None:
+    ctx.daemon.stop(green)
+    try:
+        ctx.daemon.start(green.id)
+    except EngineError as error:
+        raise StepError(
+            "port-held",
+            f"{green.name} cannot have its ports back: {error.message}",
+            evidence=[*error.evidence, *_foreign_holders(ctx)],
+            hint="stop whoever holds the port, then: cutover recover",
+        ) from error
+
+
+def _foreign_holders(ctx: Context) -> list[str]:
+    """Name the processes, Docker's own left out, that listen on a legacy port of this host."""
+    ports = {(m.binding.host_port, m.binding.protocol) for m in ctx.plan.moves}
+    if not ctx.daemon.address.local:
+        return []
+    return [
+        f"{x.address}:{x.port} is held by process {x.pid or '?'} ({x.command or 'of another user'})"
+        for x in host_listeners()
+        if (x.port, x.protocol) in ports and proxy_target(x) is None
+    ]
 
 
 def _bound(ctx: Context, container: Container, colour: Colour) -> bool:
@@ -140,6 +165,10 @@ def _see_bound(ctx: Context, container: Container, colour: Colour) -> None:
         raise StepError(
             "not-bound",
             f"Docker did not bind the legacy ports for {container.name}: another process may hold them.",
-            evidence=[f"wanted: {', '.join(map(str, now.wanted))}", f"bound: {', '.join(map(str, now.published)) or '-'}"],
+            evidence=[
+                f"wanted: {', '.join(map(str, now.wanted))}",
+                f"bound: {', '.join(map(str, now.published)) or '-'}",
+                *_foreign_holders(ctx),
+            ],
             hint=f"cutover ports; journalctl -u docker | grep {container.id[:12]}",
         )
