@@ -29,6 +29,7 @@ from cutover.document.selection import declared
 from cutover.errors import CutoverError, EditRefusedError
 
 NEW = "cutover-blue"
+BODY = "image: blue\nports: []\n# a comment\nenvironment:\n  - A=1"
 MOST_PROBLEMS = 20
 
 
@@ -63,8 +64,14 @@ def eligible(content: bytes, name: str) -> Iterator[Case]:
         document = add_service_after(document, next(iter(document.services())), NEW, {"image": "blue"}).document
     for source, entry in declared(document, {}):
         for target in document.services() if entry.bindings else ():
-            if target != source:
+            if target != source and can_publish(document, target):
                 yield document, source, entry, target
+
+
+def can_publish(document: Document, service: str) -> bool:
+    """Say whether Docker publishes ports for a service at all; a move to one for which it does not is never right."""
+    mode = document.find(("services", service, "network_mode"))
+    return mode is None or mode.value in {"bridge", "default"}
 
 
 def sample(cases: list[Case], most: int | None, seed: str) -> list[Case]:
@@ -154,10 +161,9 @@ def try_edits(content: bytes, name: str) -> Tally:
         if not found.node.pairs:
             continue
         at = ("services", service)
-        body = "image: blue\nports: []\n# a comment\nenvironment:\n  - A=1"
         _both(
             tally, "add a service", document, before, ("services", NEW),
-            lambda d, s=service: add_service_after(d, s, NEW, body), lambda d: remove_service(d, NEW),
+            lambda d, s=service: add_service_after(d, s, NEW, BODY), lambda d: remove_service(d, NEW),
             lambda v: v["services"].update({NEW: {"image": "blue", "ports": [], "environment": ["A=1"]}}),
         )  # fmt: skip
         _both(
@@ -191,16 +197,6 @@ def _nested(tally: Tally, document: Document, before: View, service: str) -> Non
     at = ("services", service)
     devices = (*at, "deploy", "resources", "reservations", "devices")
 
-    def expect_gpu(model: dict) -> None:
-        value = model["services"][service]
-        for key in devices[2:-1]:
-            value = value.setdefault(key, {}) if value.get(key) else value.update({key: {}}) or value[key]
-        value.setdefault("devices", []).append({"driver": "nvidia", "count": "1", "capabilities": ["gpu"]})
-
-    _both(
-        tally, "gpu reservation", document, before, _first_new(before, devices),
-        lambda d: add_gpu_reservation(d, service, count=1), None, expect_gpu,
-    )  # fmt: skip
     for key, name, value in (
         ("networks", "cutover", None),
         ("labels", "cutover.role", "blue"),
@@ -221,6 +217,40 @@ def _nested(tally: Tally, document: Document, before: View, service: str) -> Non
             lambda d, k=key, n=name: unset_entry(d, (*at, k), n), expect,
         )  # fmt: skip
 
+    def expect_gpu(model: dict) -> None:
+        value = model["services"][service]
+        for key in devices[2:-1]:
+            value = value.setdefault(key, {}) if value.get(key) else value.update({key: {}}) or value[key]
+        value.setdefault("devices", []).append({"driver": "nvidia", "count": "1", "capabilities": ["gpu"]})
+
+    if before.span(*devices):
+        return
+    _both(
+        tally, "gpu reservation", document, before, _first_new(before, devices),
+        lambda d: add_gpu_reservation(d, service, count=1), None, expect_gpu,
+    )  # fmt: skip
+
+
+def try_hopeless(content: bytes, name: str) -> Tally:
+    """Try to move ports to services for which Docker publishes nothing: that must be refused."""
+    tally, row = Tally(), "to a service that cannot publish"
+    try:
+        document = Document.parse(content, name)
+    except EditRefusedError:
+        return tally
+    for source, entry in declared(document, {}):
+        for target in document.services() if entry.bindings else ():
+            if target == source or can_publish(document, target):
+                continue
+            tally.counts[row, "eligible"] += 1
+            try:
+                move_ports(document, source, target, entry.published)
+                tally.wrong(row, f"{name} {entry.raw} {source} -> {target}: not refused")
+            except EditRefusedError as error:
+                tally.counts[row, "refused"] += 1
+                tally.refusals[row, error.reference] += 1
+    return tally
+
 
 def _first_new(before: View, path: tuple[str, ...]) -> tuple[str, ...]:
     return next((path[:n] for n in range(1, len(path)) if not before.span(*path[:n])), path)
@@ -232,6 +262,7 @@ def _both(
     document: Document,
     before: View,
     path: tuple[str, ...],
+    /,
     do: Callable[[Document], Edit],
     undo: Callable[[Document], Edit] | None,
     expect: Callable[[dict], None],
@@ -285,7 +316,7 @@ def try_sets(content: bytes, name: str, most: int | None) -> Tally:
     """Move ports into a second `-f` file; refuse what comes from an included or extended one."""
     tally = Tally()
     try:
-        cases = sample([case for case in _one_per_entry(content, name)], most, name)
+        cases = sample(list(_one_per_entry(content, name)), most, name)
         before = View.of(content)
     except Exception:  # noqa: BLE001 - counted with the moves
         return tally

@@ -37,7 +37,11 @@ def config(files: Mapping[str, bytes]) -> dict[str, object]:
             command += ["-f", str(path)]
         kept = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
         done = subprocess.run(
-            [*command, "--profile", "*", "config", "--format", "json"], capture_output=True, env=kept, timeout=60
+            [*command, "--profile", "*", "config", "--format", "json"],
+            capture_output=True,
+            check=False,
+            env=kept,
+            timeout=60,
         )
     if done.returncode:
         raise NotValidError(done.stderr.decode(errors="replace").strip().splitlines()[-1:])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ruamel.yaml import YAML
@@ -113,11 +114,24 @@ def text_outside(
     for tag, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if tag == "equal":
             continue
-        if not set(range(a, b)) <= old_lines:
+        if a < b and not any(set(range(*span)) <= old_lines for span in _slides(old, a, b, tag == "delete")):
             return f"old line {a + 1} was touched"
-        if not set(range(c, d)) <= new_lines:
+        if c < d and not any(set(range(*span)) <= new_lines for span in _slides(new, c, d, tag == "insert")):
             return f"new line {c + 1} was touched"
     return None
+
+
+def _slides(lines: list[str], begin: int, end: int, free: bool) -> Iterator[tuple[int, int]]:
+    """Yield the places that a run of lines may have come from or gone to: equal lines around it leave that open."""
+    yield begin, end
+    first, last = begin, end
+    while free and first > 0 and lines[first - 1] == lines[last - 1]:
+        first, last = first - 1, last - 1
+        yield first, last
+    first, last = begin, end
+    while free and last < len(lines) and lines[first] == lines[last]:
+        first, last = first + 1, last + 1
+        yield first, last
 
 
 def _lines(text: str) -> list[str]:

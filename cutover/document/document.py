@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cutover.document.lines import Lines
 from cutover.document.ports import PortEntry, entries_of
 from cutover.document.source import Kind, Node, has_aliases, parse_tree
+from cutover.document.tree import aliases
 from cutover.errors import EditRefusedError
 
 Path = tuple[str | int, ...]
@@ -51,17 +53,21 @@ class Document:
 
         Raises:
             EditRefusedError: `not-utf8`, `bare-cr`, `invalid-yaml`, `several-documents`, `duplicate-key`,
-                `nested-too-deep` or `not-a-mapping`, with the line where one is known.
+                `nested-too-deep`, `dangling-alias` or `not-a-mapping`, with the line where one is known.
 
         """
         text, bom = _decode(content, name)
-        root = parse_tree(text, name, pure=pure)
+        root, pure = _tree(text, name, pure=pure)
         if root is None or root.kind is not Kind.MAPPING:
             raise EditRefusedError("not-a-mapping", "is no YAML mapping, so it is no compose file.", file=name, line=1)
         ended = text.endswith("\n")
         if not ended:
             text += "\r\n" if "\r\n" in text else "\n"
-        return cls(name, content, text, bom, ended, root, Lines.of(text), pure, "*" in text and has_aliases(root))
+        aliased = "*" in text and has_aliases(root)
+        document = cls(name, content, text, bom, ended, root, Lines.of(text), pure, aliased)
+        if aliased:
+            _forbid_dangling(document)
+        return document
 
     def line_of(self, node: Node | int) -> int:
         """Return the line of a node or an offset, counted from 1."""
@@ -125,13 +131,41 @@ class Document:
         return entries_of(ports, self.text, self.line_of, env or {})
 
     def refuse(
-        self, reference: str, message: str, at: Node | int | None = None, *, hint: str | None = None, **more: list[str]
+        self,
+        reference: str,
+        message: str,
+        at: Node | int | None = None,
+        *,
+        evidence: Sequence[str] = (),
+        hint: str | None = None,
     ) -> EditRefusedError:
         """Return the error that refuses an edit of this file at a node or an offset."""
         line = None if at is None else self.line_of(at)
-        return EditRefusedError(
-            reference, message, file=self.name, line=line, evidence=more.get("evidence", ()), hint=hint
-        )
+        return EditRefusedError(reference, message, file=self.name, line=line, evidence=tuple(evidence), hint=hint)
+
+
+def _forbid_dangling(document: Document) -> None:
+    try:
+        aliases(document.root)
+    except KeyError as error:
+        at = document.text.find(f"*{error.args[0]}")
+        message = f"uses *{error.args[0]}, which no anchor before it sets."
+        raise document.refuse("dangling-alias", message, max(at, 0)) from error
+
+
+def _tree(text: str, name: str, *, pure: bool) -> tuple[Node | None, bool]:
+    """Return the tree, and whether ruamel.yaml's own parser made it.
+
+    libyaml rejects `[80:80]` without quotes, which Compose and the YAML standard accept; the other parser then decides.
+    """
+    try:
+        return parse_tree(text, name, pure=pure), pure
+    except EditRefusedError as error:
+        if pure or error.reference != "invalid-yaml":
+            raise
+        with contextlib.suppress(EditRefusedError):
+            return parse_tree(text, name, pure=True), True
+        raise
 
 
 def _decode(content: bytes, name: str) -> tuple[str, bool]:

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from cutover.document.document import Document
 from cutover.document.edit import Change, Edit, only_at, prove
-from cutover.document.intent import PortMove
+from cutover.document.intent import Inverse, PortMove
+from cutover.document.inverse import move_arguments
 from cutover.document.move import fragments_of, give, move_of, move_ports, take
 from cutover.document.origin import Extends, Origins
 from cutover.document.ports import PortEntry, entries_of
@@ -147,6 +148,16 @@ class FileSet:
             edit = move_ports(giver, source, target, published, env=env, retarget=retarget)
             return SetEdit(self, (edit,), edit.move or move_of(source, target, entries, retarget))
         return self._across(giver, getter, (source, target), entries, (env, retarget))
+
+    def apply_inverse(self, inverse: Inverse, *, env: Mapping[str, str] | None = None) -> SetEdit:
+        """Move ports back, on files that may have changed elsewhere since.
+
+        Raises:
+            EditRefusedError: the files have changed too much for it, or `inverse-unknown`.
+
+        """
+        source, target, published, retarget = move_arguments(inverse)
+        return self.move_ports(source, target, published, env=env, retarget=retarget)
 
     def _across(
         self,

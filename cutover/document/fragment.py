@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from cutover.document.document import Document
 from cutover.document.source import Kind, Node, dash_of
 
-_FLOW_INDICATOR = re.compile(r"[,\[\]{}]|^[?&*!|>%@`\"'#-]|: |:$")
+_FLOW_INDICATOR = re.compile(r"[,\[\]{}:]|^[?&*!|>%@`\"'#-]")
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _PLAIN_WORD = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*(:[A-Za-z0-9_./-]+)*")
 _NOT_TEXT = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
@@ -34,18 +34,26 @@ class Fragment:
 
 
 def item_fragment(
-    document: Document, owner: Node, index: int, *, changed: tuple[str, Node] | None = None, emptied: bool = False
+    document: Document,
+    owner: Node,
+    index: int,
+    *,
+    changed: tuple[str, Node] | None = None,
+    emptied: bool = False,
+    with_line: bool = False,
 ) -> Fragment:
     """Return item `index` of the list `owner` with its own text, or with the text and node of `changed`.
 
-    Where the whole list goes (`emptied`), the comments above its items and behind its brackets go along: nothing is
-    left that they could speak of.
+    Where the whole list goes (`emptied`), the comments in it go along: nothing is left that they could speak of. Where
+    the last line of a list within brackets goes too (`with_line`), so does the comment at its end.
     """
     node = owner.items[index]
     raw, new_node = changed or (document.source_of(node), node)
     flow, flow_node = _as_flow(document, node, raw, new_node)
     if owner.flow:
-        comment = _comment_behind(document, owner if emptied and index == len(owner.items) - 1 else node)
+        comment = _comments_around(document, owner, index) if emptied else _comment_behind(document, node)
+        if with_line and index == len(owner.items) - 1:
+            comment = "  ".join(filter(None, [comment, _comment_behind(document, owner)]))
         return Fragment(new_node, _lines_of_flow(raw, comment), flow, flow_node, comment)
     dash = dash_of(document.text, owner, index)
     if document.lines.before(dash).strip():
@@ -110,6 +118,16 @@ def _mapping_as_flow(document: Document, node: Node) -> tuple[str | None, Node]:
         parts.append(f"{document.source_of(key)}: {text}")
         pairs.append((key, flow_value))
     return "{" + ", ".join(parts) + "}", replace(node, pairs=pairs)
+
+
+def _comments_around(document: Document, owner: Node, index: int) -> str:
+    """Return the comments behind an item within brackets, up to the next one; above the first one as well."""
+    items = owner.items
+    end = items[index + 1].start if index + 1 < len(items) else owner.end
+    gaps = [document.text[items[index].end : end]]
+    if index == 0:
+        gaps.insert(0, document.text[owner.start : items[0].start])
+    return "  ".join(found.rstrip() for gap in gaps for found in re.findall(r"#[^\r\n]*", gap))
 
 
 def _comment_behind(document: Document, node: Node) -> str:

@@ -44,8 +44,15 @@ def apply_inverse(document: Document, inverse: Inverse, *, env: Mapping[str, str
 
 
 def move_arguments(inverse: Inverse) -> tuple[str, str, list[tuple[int, Protocol]], dict[int, int]]:
-    """Return source, target, published ports and retargets of a move's inverse."""
+    """Return source, target, published ports and retargets of a move's inverse.
+
+    Raises:
+        EditRefusedError: `inverse-unknown`.
+
+    """
     given = inverse.arguments
+    if inverse.operation != "move_ports":
+        raise EditRefusedError("inverse-unknown", f"{inverse.operation!r} moves no ports.")
     published = cast("list[tuple[int, str]]", given["published"])
     retarget = cast("list[tuple[int, int]]", given["retarget"])
     ports = [(int(port), Protocol(protocol)) for port, protocol in published]

@@ -63,7 +63,7 @@ def expected_model(before: Model, move: PortMove) -> Model:
     moved: list[dict[str, object]] = []
     for port in _ports(services[move.source]):
         (moved if _moves(port, move) else kept).append(port)
-    if {_key(port) for port in moved} < set(_keys(move)):
+    if {_key(port) for port in moved} != _keys(move):
         raise EditRefusedError("model-differs", f"docker compose config shows other ports of {move.source!r}.")
     _put(services[move.source], kept)
     inside = dict(move.retarget)

@@ -68,10 +68,13 @@ def fragments_of(
     """Return the text of the entries, ready to be put elsewhere."""
     owner = _list(document, source)
     emptied = len(entries) == len(owner.items)
-    return [
-        item_fragment(document, owner, entry.index, changed=retargeted(document, entry, retarget, env), emptied=emptied)
-        for entry in entries
-    ]
+    with_line = emptied and not _alone(document, source) and not document.service(source).node.flow
+
+    def fragment(entry: PortEntry) -> Fragment:
+        changed = retargeted(document, entry, retarget, env)
+        return item_fragment(document, owner, entry.index, changed=changed, emptied=emptied, with_line=with_line)
+
+    return [fragment(entry) for entry in entries]
 
 
 def take(document: Document, source: str, entries: Sequence[PortEntry]) -> list[Change]:
@@ -81,8 +84,8 @@ def take(document: Document, source: str, entries: Sequence[PortEntry]) -> list[
     if len(entries) < len(owner.items):
         return removal.remove_items(document, path, [entry.index for entry in entries])
     dropped, empty = removal.remove_pair(document, path), removal.empty_value(document, path, "[]")
-    alone = len(document.service(source).node.pairs) == 1
-    return [*empty, *dropped] if alone or removal.has_key_comment(document, path) else [*dropped, *empty]
+    keep_key = _alone(document, source) or removal.has_key_comment(document, path)
+    return [*empty, *dropped] if keep_key else [*dropped, *empty]
 
 
 def give(document: Document, target: str, fragments: Sequence[Fragment], *, like: str | None = None) -> list[Change]:
@@ -134,6 +137,11 @@ def _predecessor(parent: Node | None, like: Node | None, key: str) -> str | None
     if like is None or at is None or parent is None:
         return None
     return next((found.value for found, _ in reversed(like.pairs[:at]) if parent.index(found.value) is not None), None)
+
+
+def _alone(document: Document, service: str) -> bool:
+    """Say whether the service has nothing but its ports: without them it would be `{}`, which Compose may reject."""
+    return len(document.service(service).node.pairs) == 1
 
 
 def _list(document: Document, service: str) -> Node:
