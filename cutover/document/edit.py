@@ -95,18 +95,15 @@ def prove(document: Document, changes: Iterable[Change], checks: Iterable[Check]
         EditRefusedError: `edit-not-proven`, or what a check raised.
 
     """
-    checks = tuple(checks)
+    changes, checks = list(changes), tuple(checks)
     reason = "no way to write it"
-    checked = False
-    for change in changes:
-        expected = change.expect(document.root)
-        if not checked:
-            _keep_aliases(document, expected, where)
-            for check in checks:
-                check(document, expected)
-            checked = True
-        for ended in dict.fromkeys([document.final_newline, True]):
-            edit, reason = _attempt(document, change, expected, ended=ended)
+    for expected in [change.expect(document.root) for change in changes[:1]]:
+        _keep_aliases(document, expected, where)
+        for check in checks:
+            check(document, expected)
+    for ended in dict.fromkeys([document.final_newline, True]):
+        for change in changes:
+            edit, reason = _attempt(document, change, ended=ended)
             if edit is not None:
                 return edit
     raise document.refuse(
@@ -128,13 +125,13 @@ def replaced(document: Document, splices: Iterable[Splice], *, ended: bool) -> b
     return (codecs.BOM_UTF8 if document.bom else b"") + new.encode()
 
 
-def _attempt(document: Document, change: Change, expected: Node, *, ended: bool) -> tuple[Edit | None, str]:
+def _attempt(document: Document, change: Change, *, ended: bool) -> tuple[Edit | None, str]:
     content = replaced(document, change.splices, ended=ended)
     try:
         new = Document.parse(content, document.name, pure=document.pure)
     except EditRefusedError as error:
         return None, error.message
-    path = tree.difference(expected, new.root)
+    path = tree.difference(change.expect(document.root), new.root)
     if path is not None:
         return None, f"at {'.'.join(map(str, path))}"
     return Edit(document, new), ""

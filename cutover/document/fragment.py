@@ -10,7 +10,7 @@ from cutover.document.source import Kind, Node, dash_of
 
 _FLOW_INDICATOR = re.compile(r"[,\[\]{}:]|^[?&*!|>%@`\"'#-]")
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
-_PLAIN_WORD = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*(:[A-Za-z0-9_./-]+)*")
+_PLAIN_WORD = re.compile(r"[A-Za-z_/][A-Za-z0-9_./=-]*(:[A-Za-z0-9_./=-]+)*")
 _NOT_TEXT = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 
 

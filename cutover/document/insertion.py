@@ -11,6 +11,7 @@ from cutover.document.fragment import Fragment
 from cutover.document.source import Kind, Node, dash_of, skip_blank
 
 Render = Callable[[int, str], str]
+FIRST = ""
 
 
 def append_items(document: Document, path: Path, fragments: Sequence[Fragment]) -> list[Change]:
@@ -57,18 +58,16 @@ def _reopened(document: Document, path: Path, owner: Node, fragments: Sequence[F
 
 
 def add_pair(
-    document: Document, path: Path, key: Node, value: Node, render: Render, *, after: str | None = None
+    document: Document, path: Path, pair: tuple[Node, Node], render: Render, *, after: str | None = None
 ) -> list[Change]:
-    """Return the ways to put a pair into the block mapping at `path`, behind the key `after` if that works.
+    """Return the ways to put a pair into the block mapping at `path`, behind the key `after` ("": first) if that works.
 
     `render` gives the pair's lines for a column and a line end.
     """
     parent = document.find(path)
     if parent is None or parent.kind is not Kind.MAPPING or parent.flow or not parent.pairs:
         raise document.refuse("not-a-mapping", f"{'.'.join(map(str, path))} is no block mapping.", parent)
-    return [
-        Change((splice,), _expect_pair(path, at, key, value)) for at, splice in _places(document, parent, render, after)
-    ]
+    return [Change((splice,), _expect_pair(path, at, *pair)) for at, splice in _places(document, parent, render, after)]
 
 
 def add_flow_pair(
@@ -116,22 +115,27 @@ def _expect_pair(path: Path, at: int, key: Node, value: Node) -> Callable[[Node]
 
 
 def _places(document: Document, parent: Node, render: Render, after: str | None) -> Iterator[tuple[int, Splice]]:
-    """Yield the places for a new pair: behind `after`, last, last behind blank lines, first but one, first."""
+    """Yield the places for a new pair: behind `after`, last, behind the first; also behind their blank lines; first."""
+    if after != FIRST:
+        wanted = parent.index(after) if after else None
+        last = len(parent.pairs) - 1
+        for index in dict.fromkeys([last if wanted is None else wanted, last, 0]):
+            yield from _behind(document, parent, index, render)
+    key = parent.pairs[0][0]
+    if not document.lines.before(key.start).strip():
+        yield 0, _insert(document, document.lines.number(key.start), render, document.lines.column(key.start))
+
+
+def _behind(document: Document, parent: Node, index: int, render: Render) -> Iterator[tuple[int, Splice]]:
     lines = document.lines
     column = lines.column(parent.pairs[0][0].start)
-    wanted = parent.index(after) if after else None
-    last = len(parent.pairs) - 1
-    for index in dict.fromkeys([last if wanted is None else wanted, last, 0]):
-        key, value = parent.pairs[index]
-        line = lines.past_comments(lines.number(max(value.end - 1, key.start)) + 1, column)
+    key, value = parent.pairs[index]
+    line = lines.past_comments(lines.number(max(value.end - 1, key.start)) + 1, column)
+    yield index + 1, _insert(document, line, render, column)
+    if value.style in ("|", ">") or value.pairs or value.items:
+        while lines.blank(line):
+            line += 1
         yield index + 1, _insert(document, line, render, column)
-        if value.style in ("|", ">") or value.pairs or value.items:
-            while lines.blank(line):
-                line += 1
-            yield index + 1, _insert(document, line, render, column)
-    first = lines.number(parent.pairs[0][0].start)
-    if not lines.before(parent.pairs[0][0].start).strip():
-        yield 0, _insert(document, first, render, column)
 
 
 def _insert(document: Document, line: int, render: Render, column: int) -> Splice:

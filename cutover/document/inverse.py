@@ -36,9 +36,7 @@ def apply_inverse(document: Document, inverse: Inverse, *, env: Mapping[str, str
         case "append_item":
             return append_item(document, _path(given), str(given["value"]))
         case "insert_source":
-            after = given.get("after")
-            lines = cast("list[str]", given["lines"])
-            return insert_source(document, _path(given), lines, str(after) if after is not None else None)
+            return insert_source(document, _path(given), cast("list[str]", given["lines"]), str(given["after"]))
         case other:
             raise EditRefusedError("inverse-unknown", f"nobody knows how to do {other!r}.", file=document.name)
 

@@ -116,7 +116,7 @@ def new_list(
         items = "".join(fragment.block(column + offset, newline) for fragment in fragments)
         return " " * column + key + ":" + newline + items
 
-    return insertion.add_pair(document, path, tree.scalar(key), value, render, after=_predecessor(parent, like, key))
+    return insertion.add_pair(document, path, (tree.scalar(key), value), render, after=_predecessor(parent, like, key))
 
 
 def _new_flow_list(

@@ -40,7 +40,7 @@ def add_service_after(document: Document, after: str, name: str, body: str | Dat
         changes = _flow_service(document, key, value, text)
     else:
         lines = ["", *lines] if _separated(document) else lines
-        changes = insertion.add_pair(document, ("services",), key, value, indented(lines), after=after)
+        changes = insertion.add_pair(document, ("services",), (key, value), indented(lines), after=after)
     edit = prove(document, changes, [only_at(("services", name))], where=neighbour.node)
     return replace(edit, inverse=Inverse("remove_service", {"name": name}))
 
@@ -150,5 +150,5 @@ def _put_back(document: Document, name: str) -> Inverse | None:
     source = [lines.content(line)[column:] for line in range(lines.number(key.start), past)]
     if index and lines.blank(lines.number(key.start) - 1):
         source = ["", *source]
-    after = section.pairs[index - 1][0].value if index else None
+    after = section.pairs[index - 1][0].value if index else insertion.FIRST
     return Inverse("insert_source", {"path": ["services"], "lines": source, "after": after})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from cutover.document import insertion, meaning, removal, render, tree
@@ -42,12 +43,13 @@ def set_source(document: Document, path: Path, text: str) -> Edit:
         raise _no_scalar(document, path, node)
     if node.tag or node.anchor:
         raise document.refuse("tagged-value", f"{dotted(path)} carries a tag or an anchor.", node)
-    new = replace(_value_of(text), start=node.start)
     begin = " " if node.start == node.end and text else ""
     splice = Splice(node.start, node.end, begin + text)
-    change = Change((splice,), lambda root: tree.changed_at(root, path, lambda _: new))
+    # A block scalar that ends a file without a final newline lacks that newline in its value.
+    news = [render.parsed(f"k: {text}{end}").pairs[0][1] for end in ("\n", "")]
+    changes = [Change((splice,), _becomes(path, new)) for new in news]
     inverse = Inverse("set_source", {"path": list(path), "text": document.source_of(node)})
-    return replace(prove(document, [change], [only_at(path)], where=node), inverse=inverse)
+    return replace(prove(document, changes, [only_at(path)], where=node), inverse=inverse)
 
 
 def put(document: Document, path: Path, data: Data) -> Edit:
@@ -58,6 +60,8 @@ def put(document: Document, path: Path, data: Data) -> Edit:
             `shared-by-alias` or `edit-not-proven`.
 
     """
+    if path[:1] == ("services",) and len(path) > 2:  # noqa: PLR2004 - something of a service, which must be there
+        document.service(str(path[1]))
     depth, parent = _deepest(document, path)
     here, key, rest = path[:depth], str(path[depth]), path[depth + 1 :]
     _forbid_merged(document, path[: depth + 1])
@@ -150,8 +154,7 @@ def _pair_changes(document: Document, here: Path, parent: Node, key: str, data: 
     lines = render.pair(
         key, data, step_of(document), insertion.dash_offset(document, parent, *document.first_services())
     )
-    new_key, value = render.parsed("\n".join(lines)).pairs[0]
-    return insertion.add_pair(document, here, new_key, value, indented(lines))
+    return insertion.add_pair(document, here, render.parsed("\n".join(lines)).pairs[0], indented(lines))
 
 
 def indented(lines: list[str]) -> insertion.Render:
@@ -182,8 +185,6 @@ def _deepest(document: Document, path: Path) -> tuple[int, Node]:
             raise document.refuse("value-is-alias", f"{dotted(path[:depth])} is the alias *{node.value}.", node)
         if isinstance(step, int):
             raise document.refuse("path-unknown", f"there is no {dotted(path)}.", node)
-        if depth < 2 and node.kind is Kind.SCALAR:  # noqa: PLR2004 - a service and all above it must be there
-            raise document.refuse("not-a-mapping", f"{dotted(path[:depth])} is no mapping.", node)
         found = node.get(step) if node.kind is Kind.MAPPING else None
         if found is None:
             if node.kind is not Kind.MAPPING and not node.is_null:
@@ -235,18 +236,20 @@ def _put_back(document: Document, path: Path) -> Inverse | None:
     first, last = document.lines.number(key.start), document.lines.number(max(value.end - 1, key.start))
     column = document.lines.column(key.start)
     lines = [document.lines.content(line)[column:] for line in range(first, last + 1)]
-    after = parent.pairs[index - 1][0].value if index else None
+    after = parent.pairs[index - 1][0].value if index else insertion.FIRST
     return Inverse("insert_source", {"path": list(path[:-1]), "lines": lines, "after": after})
 
 
-def insert_source(document: Document, path: Path, lines: list[str], after: str | None = None) -> Edit:
-    """Put `lines`, the source of one pair, into the block mapping at `path`, behind the key `after`.
+def insert_source(document: Document, path: Path, lines: list[str], after: str) -> Edit:
+    """Put `lines`, the source of one pair, into the mapping at `path`, behind the key `after` ("": first).
 
     Raises:
         EditRefusedError: `path-taken`, or as `put`.
 
     """
-    key, value = render.parsed("\n".join(lines)).pairs[0]
+    # A block scalar that ends a file without a final newline lacks that newline in its value.
+    pairs = [render.parsed("\n".join(lines) + end).pairs[0] for end in ("\n", "")]
+    key, value = pairs[0]
     parent = document.find(path)
     if parent is None or parent.index(key.value) is not None:
         raise document.refuse("path-taken", f"{dotted((*path, key.value))} cannot be put back.", parent)
@@ -254,13 +257,14 @@ def insert_source(document: Document, path: Path, lines: list[str], after: str |
         text = f"{key.value}: {render.flow_of(value, chr(10).join(lines))}"
         changes = insertion.add_flow_pair(document, path, (key, value), text)
     else:
-        changes = insertion.add_pair(document, path, key, value, indented(lines), after=after)
+        ways = [insertion.add_pair(document, path, pair, indented(lines), after=after) for pair in pairs]
+        changes = [change for both in zip(*ways, strict=True) for change in both]
     edit = prove(document, changes, [only_at((*path, key.value))], where=parent)
     return replace(edit, inverse=Inverse("delete", {"path": [*path, key.value]}))
 
 
-def _value_of(text: str) -> Node:
-    return render.parsed(f"k: {text}").pairs[0][1]
+def _becomes(path: Path, new: Node) -> Callable[[Node], Node]:
+    return lambda root: tree.changed_at(root, path, lambda _: new)
 
 
 def _in_style(value: Scalar, style: str | None) -> str:

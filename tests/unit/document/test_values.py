@@ -195,9 +195,9 @@ def test_a_service_comes_with_its_text_and_goes_with_its_comments() -> None:
     ("do", "args", "expected"),
     [
         (set_scalar, ((*WEB, "labels"), "x"), ("not-a-scalar", 7)),
-        (set_scalar, (("services", "none", "image", "x"), "x"), ("edit-not-proven", 4)),
-        (set_scalar, ((*DB, "restart"), "no"), ("merged-value", 15)),
-        (set_scalar, (("x-base", "restart"), "no"), ("shared-by-alias", 15)),
+        (set_scalar, (("services", "none", "image", "x"), "x"), ("service-unknown", None)),
+        (set_scalar, ((*DB, "restart"), "no"), ("merged-value", 16)),
+        (set_scalar, (("x-base", "restart"), "no"), ("shared-by-alias", 16)),
         (delete, ((*WEB, "none"),), ("path-unknown", None)),
         (put, ((*WEB, "image"), "x"), ("path-taken", 5)),
         (append_item, ((*WEB, "labels"), "other=1"), ("item-exists", 7)),
@@ -212,8 +212,6 @@ def test_a_service_comes_with_its_text_and_goes_with_its_comments() -> None:
 )  # fmt: skip
 def test_what_is_not_safe_is_refused(do: object, args: tuple[object, ...], expected: tuple[str, int | None]) -> None:
     """Shared and merged values, unknown places and doubled names, with their line."""
-    if args[0] == ("services", "none", "image", "x"):
-        expected = ("path-unknown", 4)
     assert reference(DOCUMENT, do, *args) == expected
 
 
