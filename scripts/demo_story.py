@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import re
 import signal
 import sys
 import time
@@ -92,7 +93,12 @@ def show_clients(stack: Stack) -> None:
 
 
 def show_file(stack: Stack) -> None:
-    """Print what changed in the compose file, and whether Compose would do anything."""
+    """Print what changed in the compose file, and see that Compose has nothing to do.
+
+    Raises:
+        StackError: it would change something.
+
+    """
     now = stack.file.read_text("utf-8")
     name = stack.file.name
     diff = list(
@@ -102,9 +108,13 @@ def show_file(stack: Stack) -> None:
     for line in diff:
         say(f"  {line}")
     say("$ docker compose up -d --dry-run")
-    run = stack.compose("up", "-d", "--dry-run")
-    wanted = [line for line in run.stderr.splitlines() if not line.rstrip().endswith(("Running", "Healthy", "Waiting"))]
-    say("\n".join(wanted) if wanted else "  nothing to do")
+    lines = stack.compose("up", "-d", "--dry-run").stderr.splitlines()
+    wanted = [
+        line for line in lines if re.search(r"(Container|Network|Volume) .* (Recreate|Create|Start|Stop|Remove)", line)
+    ]
+    if wanted:
+        raise StackError("Compose does not agree with what runs:\n" + "\n".join(wanted))
+    say("  nothing to do")
 
 
 def leave(stack: Stack, *, keep: bool) -> None:
