@@ -220,7 +220,7 @@ def test_unknown_and_same_services_are_refused() -> None:
 
 
 def test_one_port_of_two_protocols_moves_alone() -> None:
-    """tcp and udp of one number are two ports."""
+    """One number is two ports: tcp and udp."""
     text = services("ports:\n- 53:53\n- 53:53/udp")
     edit = move_ports(Document.parse(text.encode(), "c.yml"), "green", "blue", [(53, Protocol.UDP)])
     assert edit.content.decode().partition("blue")[2].count("53:53") == 1

@@ -12,7 +12,7 @@ from cutover.document.ports import PortSyntaxError, parse_short, split_short
 from cutover.model import PortBinding, Protocol
 
 PORTS = st.integers(1, 65535)
-ADDRESSES = st.sampled_from(["", "127.0.0.1", "0.0.0.0", "::1", "fe80::1"])  # noqa: S104
+ADDRESSES = st.sampled_from(["", "127.0.0.1", "0.0.0.0", "::1", "fe80::1"])
 
 
 def bound(text: str, **env: str) -> list[str]:

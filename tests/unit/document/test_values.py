@@ -207,7 +207,7 @@ def test_a_service_comes_with_its_text_and_goes_with_its_comments() -> None:
         (remove_service, ("none",), ("service-unknown", None)),
         (add_service_after, ("web", "db", "image: x"), ("service-exists", 16)),
         (add_service_after, ("web", "blue", "- x"), ("body-invalid", None)),
-        (add_service_after, ("web", "blue", "a: [", ), ("body-invalid", None)),
+        (add_service_after, ("web", "blue", "a: ["), ("body-invalid", None)),
     ],
 )  # fmt: skip
 def test_what_is_not_safe_is_refused(do: object, args: tuple[object, ...], expected: tuple[str, int | None]) -> None:
