@@ -12,6 +12,7 @@ from language_stack import health
 from language_stack.agent_chat import Line, talk
 from language_stack.agent_watch import look
 from language_stack.count import Count
+from language_stack.healthcheck import status
 
 
 @pytest.fixture
@@ -92,3 +93,14 @@ def _answer_next(manager: zmq.Socket[bytes], reply: bytes) -> Thread:
     thread = Thread(target=answer)
     thread.start()
     return thread
+
+
+@pytest.mark.parametrize(("state", "code"), [("ok", 200), ("degraded", 503)])
+def test_the_healthcheck_reads_the_status(state: str, code: int) -> None:
+    """By hand on a socket, against the managers' own server."""
+    server = health.serve(("127.0.0.1", 0), lambda: {"status": state})
+    try:
+        assert status(f"http://127.0.0.1:{server.server_address[1]}/health", 5) == code
+    finally:
+        server.shutdown()
+        server.server_close()
