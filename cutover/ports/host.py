@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
-from cutover.model import Listener, Protocol
-from cutover.ports.owners import tidy_command
+from cutover.model import Listener
+from cutover.ports.owners import PROC, owned, owners, pids
+from cutover.ports.sockets import TABLES, Socket, listeners, parse_tables
 
 _PROXY = re.compile(r"(?:\S*/)?docker-proxy\s")
 _PROXY_TO = re.compile(r"-container-ip\s+(?P<ip>\S+)\s+-container-port\s+(?P<port>\d+)")
@@ -20,24 +22,20 @@ class ProxyTarget:
     port: int
 
 
-def host_listeners() -> list[Listener]:
+def host_listeners(proc: Path = PROC) -> list[Listener]:
     """Return TCP listeners and bound UDP sockets of this network namespace, in the order of port and address.
 
     Owners are known for processes that the caller may inspect: all of them for root, else only the caller's own.
+    (psutil tells the same, but took 1.5 s where 19,000 connections were in TIME_WAIT; this takes 50 ms.)
     """
-    import psutil  # noqa: PLC0415  (20 ms that not every command needs to pay)
+    found = listeners(host_sockets(proc))
+    by = owners(pids(proc), proc, wanted=frozenset(listener.inode for listener in found))
+    return sorted(owned(found, by), key=lambda x: (x.port, x.address, x.protocol, x.inode))
 
-    found = {}
-    for connection in psutil.net_connections("inet"):
-        protocol = Protocol.TCP if connection.type.name == "SOCK_STREAM" else Protocol.UDP
-        waiting = connection.status == psutil.CONN_LISTEN or (protocol is Protocol.UDP and not connection.raddr)
-        if waiting and connection.laddr:
-            key = (connection.laddr.port, connection.laddr.ip, protocol, connection.pid or 0)
-            found[key] = connection.pid
-    return [
-        Listener(ip, port, protocol, pid=pid, command=_command(pid) if pid else None)
-        for (port, ip, protocol, _), pid in sorted(found.items())
-    ]
+
+def host_sockets(proc: Path = PROC) -> tuple[Socket, ...]:
+    """Return the socket tables of this network namespace; a table that is not there is empty."""
+    return parse_tables("".join(_text(proc / "self" / table) for table in TABLES))
 
 
 def proxy_target(listener: Listener) -> ProxyTarget | None:
@@ -51,10 +49,8 @@ def target_of(command: str) -> ProxyTarget | None:
     return ProxyTarget(found["ip"], int(found["port"])) if found else None
 
 
-def _command(pid: int) -> str | None:
-    import psutil  # noqa: PLC0415
-
+def _text(path: Path) -> str:
     try:
-        return tidy_command(psutil.Process(pid).cmdline()) or None
-    except psutil.Error:
-        return None
+        return path.read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return ""

@@ -19,10 +19,9 @@ from pathlib import Path
 from cutover.errors import CutoverError
 from cutover.model import Container, Listener
 from cutover.ports.owners import PROC, owned, owners, pids
-from cutover.ports.sockets import Socket, listeners, parse_tables
+from cutover.ports.sockets import TABLES, Socket, listeners, parse_tables
 
 RunInside = Callable[[Sequence[str]], bytes]
-TABLES = ("net/tcp", "net/tcp6", "net/udp", "net/udp6")
 _CAT = ("cat", *(f"/proc/{table}" for table in TABLES))
 _CAT_TCP = ("cat", "/proc/net/tcp")
 

@@ -25,10 +25,15 @@ class Owner:
     command: str
 
 
-def owners(pids: Iterable[int], proc: Path = PROC) -> dict[int, Owner]:
-    """Return who holds which socket inode, among these processes; the first process of several that share one."""
+def owners(pids: Iterable[int], proc: Path = PROC, *, wanted: frozenset[int] | None = None) -> dict[int, Owner]:
+    """Return who holds which socket inode, among these processes; the first process of several that share one.
+
+    The search ends when the `wanted` inodes are found, where they are given.
+    """
     found: dict[int, Owner] = {}
     for pid in pids:
+        if wanted is not None and wanted <= found.keys():
+            break
         inodes = set(_inodes(proc / str(pid) / "fd"))
         if inodes - found.keys():
             owner = Owner(pid, command_of(pid, proc))

@@ -30,9 +30,9 @@ from enum import StrEnum
 
 from cutover.clock import Deadline
 from cutover.model import Container
-from cutover.ports.host import target_of
-from cutover.ports.owners import PROC, command_of, owners, pids
-from cutover.ports.sockets import Socket, State, connections, parse_tables
+from cutover.ports.host import host_sockets, target_of
+from cutover.ports.owners import command_of, owners, pids
+from cutover.ports.sockets import Socket, State, connections
 
 ReadSockets = Callable[[], Sequence[Socket]]
 _TRIES = 3
@@ -106,7 +106,7 @@ def witness_connection(
     they are tried first, for through one of them the proof can be EXACT where `host` is loopback. `read_host` reads
     this host's own table.
     """
-    look = _Look(port, read_sockets, container_port, deadline, read_host or _host_table)
+    look = _Look(port, read_sockets, container_port, deadline, read_host or host_sockets)
     tried = []
     for via in dict.fromkeys((*alternatives, host)):
         tried.append(look.through(via))
@@ -249,17 +249,6 @@ def _dialled(host: Sequence[Socket], taken: set[int], proxies: list[int]) -> tup
 
 def _proxies() -> list[int]:
     return [pid for pid in pids() if target_of(command_of(pid))]
-
-
-def _host_table() -> Sequence[Socket]:
-    return parse_tables("".join(_text(name) for name in ("tcp", "tcp6")))
-
-
-def _text(name: str) -> str:
-    try:
-        return (PROC / "net" / name).read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return ""
 
 
 def _wait(seconds: float) -> None:
