@@ -69,7 +69,9 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
     if content is None:
         return {}
     if not isinstance(content, dict):
-        raise UsageError("config-invalid", f"{path}:1: expected a mapping (green: ..., blue: ...).", hint="cutover init")
+        raise UsageError(
+            "config-invalid", f"{path}:1: expected a mapping (green: ..., blue: ...).", hint="cutover init"
+        )
     return content
 
 

@@ -60,7 +60,9 @@ def commit(run: str | None, **given: Any) -> int:
     show_report(report, as_json=given["as_json"])
     if not given["as_json"]:
         green = report.plan.green
-        click.echo(f"{green} is still in the compose file: `docker compose up -d` would start it again, without its ports")
+        click.echo(
+            f"{green} is still in the compose file: `docker compose up -d` would start it again, without its ports"
+        )
     return exit_code(report)
 
 

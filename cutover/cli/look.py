@@ -103,7 +103,7 @@ def ports(service: str | None, **given: Any) -> int:
 @click.option("--timeout", "timeout_s", type=click.FloatRange(min=0, min_open=True), default=5.0, metavar="S")
 @guarded
 def probe(spec: str, inside: str | None, timeout_s: float, **given: Any) -> int:
-    """Ask one question, written as a URL, and print the answer.
+    r"""Ask one question, written as a URL, and print the answer.
 
     \b
     zmq://:5570?send={"method":"health_check"}&expect=status:ok

@@ -12,11 +12,15 @@ import click
 from cutover.errors import CutoverError, ExitCode
 
 PROJECT_OPTIONS = (
-    click.option("-f", "--file", "files", multiple=True, metavar="FILE", help="Compose file; may be given several times."),
+    click.option(
+        "-f", "--file", "files", multiple=True, metavar="FILE", help="Compose file; may be given several times."
+    ),
     click.option("-p", "--project-name", "project", metavar="PROJECT", help="Compose project name."),
     click.option("--profile", "profiles", multiple=True, metavar="NAME", help="Compose profile to enable."),
     click.option("--env-file", "env_files", multiple=True, metavar="FILE", help="Environment file for interpolation."),
-    click.option("-c", "--context", metavar="NAME", help="Docker context; DOCKER_HOST and DOCKER_CONTEXT count as well."),
+    click.option(
+        "-c", "--context", metavar="NAME", help="Docker context; DOCKER_HOST and DOCKER_CONTEXT count as well."
+    ),
     click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout."),
 )
 SWAP_OPTIONS = (
@@ -62,9 +66,10 @@ def gathered(given: dict[str, Any]) -> Any:
     """Return the `flow.request.Options` of what click collected."""
     from cutover.flow.request import Options  # noqa: PLC0415  (--help need not load the flow)
 
-    paths = {name: tuple(Path(p) for p in given.get(name, ())) for name in ("files", "env_files")}
-    known = {k: v for k, v in given.items() if k in Options.__dataclass_fields__ and k not in paths}
-    return Options(**known, **paths)
+    known = {k: v for k, v in given.items() if k in Options.__dataclass_fields__}
+    for name in ("files", "env_files"):
+        known[name] = tuple(Path(p) for p in given.get(name, ()))
+    return Options(**known)
 
 
 def guarded(command: Callable[..., int]) -> Callable[..., None]:

@@ -11,6 +11,7 @@ import os
 import shutil
 import stat
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import click
@@ -44,7 +45,7 @@ def _own(arguments: list[str]) -> list[str]:
     if "cutover" not in arguments:
         return arguments
     before, after = arguments[: arguments.index("cutover")], arguments[arguments.index("cutover") + 1 :]
-    for name, value in zip(before, before[1:], strict=False):
+    for name, value in pairwise(before):
         if name in {"-c", "--context"}:
             os.environ["DOCKER_CONTEXT"] = value
         elif name in {"-H", "--host"}:

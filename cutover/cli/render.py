@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from cutover.flow.swap import SwapReport
 
+PIPE_WIDTH = 400
 MARKS = {
     StepState.DONE: ("ok", "green"),
     StepState.FAILED: ("FAILED", "bold red"),
@@ -84,9 +85,13 @@ def report_text(report: SwapReport) -> str:
     """Return how a run ended, in a few lines."""
     plan, outcome = report.plan, report.outcome
     ports = ", ".join(str(m.binding.host_port) for m in plan.moves) or "none"
-    lines = [f"{outcome.result}: run {report.run.id if report.run else '-'}, {plan.green} -> {plan.blue}, ports {ports}"]
+    lines = [
+        f"{outcome.result}: run {report.run.id if report.run else '-'}, {plan.green} -> {plan.blue}, ports {ports}"
+    ]
     if outcome.stall_measured_s is not None:
-        lines.append(f"silence of the legacy ports: {outcome.stall_measured_s:.3f} s measured, {plan.stall_text()} predicted")
+        lines.append(
+            f"silence of the legacy ports: {outcome.stall_measured_s:.3f} s measured, {plan.stall_text()} predicted"
+        )
     lines += [f"warning: {w}" for w in outcome.warnings]
     if outcome.error:
         lines.append(error_text(outcome.error))
@@ -112,10 +117,14 @@ def table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    console = Console(highlight=False, soft_wrap=True)
-    drawn = Table(title=title or None, title_justify="left", box=box.SIMPLE if console.is_terminal else None, pad_edge=False)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=PIPE_WIDTH)
+    drawn = Table(
+        title=title or None, title_justify="left", box=box.SIMPLE if console.is_terminal else None, pad_edge=False
+    )
     for column in columns:
-        drawn.add_column(column, no_wrap=True)
+        drawn.add_column(column, overflow="fold")
     for row in rows:
         drawn.add_row(*(Text(cell) for cell in row))
     console.print(drawn)

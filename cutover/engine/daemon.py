@@ -92,7 +92,7 @@ class Daemon:
     def set_restart_policy(self, container_id: str, policy: str) -> None:
         """Set the restart policy (`no`, `always`, `unless-stopped`, `on-failure:3`); Compose does not look at it."""
         name, _, retries = policy.partition(":")
-        value = {"Name": name, "MaximumRetryCount": int(retries or 0)}
+        value: Any = {"Name": name, "MaximumRetryCount": int(retries or 0)}
         with translated(f"Setting the restart policy of {container_id[:12]}"):
             self._container(container_id).update(restart_policy=value)
 
@@ -114,9 +114,10 @@ class Daemon:
         """
         with translated(f"Running {argv[0]} in {container_id[:12]}"):
             code, output = self._container(container_id).exec_run(argv)
+        assert output is None or isinstance(output, bytes)
         if code != 0:
             raise EngineError("exec-failed", f"`{' '.join(argv)}` in {container_id[:12]} ended with {code}.")
-        return bytes(output or b"")
+        return output or b""
 
     def last_health_output(self, container_id: str) -> str:
         """Return what the last healthcheck printed, "" where there is none."""
@@ -184,8 +185,6 @@ class Daemon:
         """Return the ID of a local image, None where there is none of that name."""
         with translated(f"Looking for image {reference}"):
             try:
-                return str(self._client.api.inspect_image(reference)["Id"])
+                return str(self._client.images.get(reference).id)
             except docker.errors.ImageNotFound:
                 return None
-
-

@@ -12,9 +12,7 @@ from pathlib import Path
 from cutover.errors import UsageError
 
 NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
-OVERRIDES = tuple(
-    f"{stem}.override.{suffix}" for stem in ("compose", "docker-compose") for suffix in ("yml", "yaml")
-)
+OVERRIDES = tuple(f"{stem}.override.{suffix}" for stem in ("compose", "docker-compose") for suffix in ("yml", "yaml"))
 
 
 def compose_files(given: tuple[Path, ...], folder: Path, environ: Mapping[str, str] | None = None) -> tuple[Path, ...]:

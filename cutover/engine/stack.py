@@ -79,8 +79,8 @@ class Stack:
         if not self._environment:
             command = [*self._client().compose.docker_compose_cmd, "config", "--environment"]
             done = subprocess.run([str(c) for c in command], capture_output=True, text=True, check=False)
-            pairs = (line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
-            self._environment.update(pairs)
+            pairs = (line.partition("=") for line in done.stdout.splitlines() if "=" in line)
+            self._environment.update({name: value for name, _, value in pairs})
         return self._environment
 
     def create(self, service: str, *, force: bool = False) -> None:
@@ -131,5 +131,3 @@ def _last_words(error: DockerException) -> list[str]:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     telling = [line for line in lines if not re.match(r"(Container|Network|Volume) \S+ +[A-Z][a-z]+$", line)]
     return (telling or lines)[-3:]
-
-

@@ -118,8 +118,17 @@ def _never_began(session: Session, run: Run) -> SwapReport:
     """Close a run whose folder was made and nothing else."""
     Journal(run.folder, session.clock).write(Kind.RESULT, result=str(Result.INTERRUPTED))
     nothing = Plan.from_header(
-        {"project": session.name_project(), "green": "", "blue": "", "strategy": "relink", "moves": [], "steps": [],
-         "edits": [], "ready_timeout_s": 0.0, "commit": False}
+        {
+            "project": session.name_project(),
+            "green": "",
+            "blue": "",
+            "strategy": "relink",
+            "moves": [],
+            "steps": [],
+            "edits": [],
+            "ready_timeout_s": 0.0,
+            "commit": False,
+        }
     )
     return SwapReport(run, nothing, Outcome(Result.INTERRUPTED, []))
 

@@ -14,6 +14,8 @@ from cutover.model import Answer, Container
 from cutover.ports.inside import look_inside
 from cutover.probes import ask, parse
 
+COMMAND_LENGTH = 48
+
 
 def status_of(session: Session) -> dict[str, Any]:
     """Return who publishes what in this project, the last run, and what should be done next."""
@@ -135,7 +137,7 @@ def _listening(session: Session, container: Container) -> dict[int, str]:
     if not container.running:
         return {}
     found = look_inside(container, run_inside=lambda argv: session.daemon.run_inside(container.id, list(argv)))
-    return {x.port: f"{x.address}" + (f" ({x.command})" if x.command else "") for x in found.listeners}
+    return {x.port: f"{x.address}" + (f" ({x.command[:COMMAND_LENGTH]})" if x.command else "") for x in found.listeners}
 
 
 def ask_once(options: Options, text: str, inside: str | None, timeout_s: float) -> Answer:
@@ -152,5 +154,7 @@ def ask_once(options: Options, text: str, inside: str | None, timeout_s: float) 
         found = session.daemon.of_service(session.name_project(), inside)
     address = next((e.ip for c in found for e in c.endpoints if e.ip), None)
     if address is None:
-        raise UsageError("unknown-service", f"Service {inside!r} has no running container.", hint="docker compose ps -a")
+        raise UsageError(
+            "unknown-service", f"Service {inside!r} has no running container.", hint="docker compose ps -a"
+        )
     return ask(spec, address, spec.port, timeout_s=timeout_s)

@@ -15,6 +15,7 @@ from cutover.engine.stack import Stack
 from cutover.errors import RefusedError
 from cutover.files import FileState, read_state
 from cutover.flow.runs import Runs
+from cutover.gpu.readings import Gpu, gpus
 from cutover.model import Container, Listener
 from cutover.ports.host import host_listeners
 
@@ -46,6 +47,7 @@ class ObservedState:
     listeners: tuple[Listener, ...]
     park_parent: str | None
     free_bytes: int
+    gpus: tuple[Gpu, ...] = ()
     load_seconds: Mapping[str, float] = field(default_factory=dict)
     unfinished: tuple[str, ...] = ()
 
@@ -91,6 +93,7 @@ def observe(daemon: Daemon, stack: Stack, services: tuple[str, ...]) -> Observed
         images={image: daemon.image_id(image) for image in images},
         listeners=listeners,
         park_parent=daemon.first_bridge(green),
+        gpus=gpus() if daemon.address.local and any(map(reserves_gpu, _named(model, services))) else (),
         free_bytes=shutil.disk_usage(stack.source.folder).free,
         load_seconds=load_seconds(runs),
         unfinished=tuple(r.id for r in runs.unfinished()),
@@ -104,6 +107,18 @@ def _source_file(path: Path) -> SourceFile:
         raise RefusedError("file-unreadable", f"{path} cannot be read: {error.strerror}.") from error
     real = path.resolve()
     return SourceFile(path, content, state, os.access(real, os.W_OK) and os.access(real.parent, os.W_OK))
+
+
+def _named(model: Mapping[str, Any], services: tuple[str, ...]) -> list[Mapping[str, Any]]:
+    known = model.get("services") or {}
+    return [known[s] for s in services if s in known]
+
+
+def reserves_gpu(service: Mapping[str, Any]) -> bool:
+    """Say whether a service of the canonical model reserves a GPU."""
+    resources = (service.get("deploy") or {}).get("resources") or {}
+    devices = (resources.get("reservations") or {}).get("devices") or ()
+    return any("gpu" in (d.get("capabilities") or ()) or d.get("driver") == "nvidia" for d in devices)
 
 
 def image_of(state: ObservedState, service: str) -> str:

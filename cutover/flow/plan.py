@@ -91,7 +91,7 @@ class FileEdit:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a swap will do. Durations are seconds; `stall_predicted_s` is None where nothing is known to predict from."""
+    """What a swap will do. Durations are seconds; `stall_predicted_s` is None where nothing predicts it."""
 
     project: str
     green: str

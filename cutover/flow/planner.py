@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cutover.config import Strategy
-from cutover.flow.observed import ObservedState
+from cutover.flow.observed import ObservedState, reserves_gpu
 from cutover.flow.plan import FileEdit, Move, Plan, StepKind, numbered
 from cutover.flow.preflight import check, legacy_bindings
 from cutover.flow.request import SwapRequest
@@ -30,12 +30,10 @@ def moves_of(state: ObservedState, request: SwapRequest) -> tuple[Move, ...]:
 
     """
     green = check(state, request)
-    return tuple(Move(binding, target) for binding, target in legacy_bindings(state, request, green))
+    return tuple(Move(binding, target) for binding, target in legacy_bindings(request, green))
 
 
-def plan_swap(
-    state: ObservedState, request: SwapRequest, moves: tuple[Move, ...], edits: tuple[FileEdit, ...]
-) -> Plan:
+def plan_swap(state: ObservedState, request: SwapRequest, moves: tuple[Move, ...], edits: tuple[FileEdit, ...]) -> Plan:
     """Decide what to do."""
     seconds, cause = _stall(state, request, moves)
     return Plan(
@@ -55,9 +53,7 @@ def plan_swap(
     )
 
 
-def _parts(
-    state: ObservedState, request: SwapRequest, moves: tuple[Move, ...], edits: tuple[FileEdit, ...]
-) -> Parts:
+def _parts(state: ObservedState, request: SwapRequest, moves: tuple[Move, ...], edits: tuple[FileEdit, ...]) -> Parts:
     ports = ", ".join(str(m.binding.host_port) for m in moves)
     files = ", ".join(e.path.name for e in edits)
     dependencies = [
@@ -125,6 +121,9 @@ def _stall(state: ObservedState, request: SwapRequest, moves: tuple[Move, ...]) 
 def _warnings(state: ObservedState, request: SwapRequest) -> Iterator[str]:
     if not request.probes:
         yield "no probes given: only TCP connections are tried (cutover init proposes some)"
+    if request.strategy is Strategy.RELINK and reserves_gpu(state.services[request.blue]):
+        free = "; ".join(map(str, state.gpus)) or "no GPU can be read from here"
+        yield f"{request.green} and {request.blue} run at the same time, so the GPU must hold both: {free}"
     yield from _about_blue(state, request, state.of_service(request.blue))
 
 
@@ -134,4 +133,5 @@ def _about_blue(state: ObservedState, request: SwapRequest, before: list[Contain
         yield f"{running[0].name} runs already; it is replaced by one with the legacy ports before the move"
     green, blue = (set((state.services[s].get("networks") or {}).keys()) for s in (request.green, request.blue))
     if green - blue:
-        yield f"{request.blue} is not on {', '.join(sorted(green - blue))}, where {request.green} can be reached by name"
+        missing = ", ".join(sorted(green - blue))
+        yield f"{request.blue} is not on {missing}, where {request.green} can be reached by name"

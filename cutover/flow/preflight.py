@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from cutover.config import Strategy
 from cutover.errors import RefusedError, UsageError
 from cutover.flow.observed import ObservedState, image_of
+from cutover.flow.plan import FileEdit
 from cutover.flow.request import PortRequest, SwapRequest
-from cutover.model import Container, ContainerState, PortBinding
+from cutover.model import Container, ContainerState, PortBinding, Protocol
+from cutover.ports.published import conflicts
 
 ROOM_BYTES = 8 * 1024 * 1024
 
@@ -27,6 +29,7 @@ def check(state: ObservedState, request: SwapRequest) -> Container:
     _disk_has_room(state)
     green = _green_serves(state, request)
     _blue_can_run(state, request)
+    _own_ports_of_blue_are_free(state, request)
     if request.strategy is Strategy.RELINK:
         _can_be_parked(state, request, green)
     return green
@@ -102,6 +105,45 @@ def _blue_can_run(state: ObservedState, request: SwapRequest) -> None:
         raise RefusedError("blue-paused", f"{paused[0].name} is paused.", hint=f"docker unpause {paused[0].name}")
 
 
+def _own_ports_of_blue_are_free(state: ObservedState, request: SwapRequest) -> None:
+    """See that nobody else holds what blue publishes besides the legacy ports."""
+    leaving = frozenset(c.id for c in state.of_service(request.blue))
+    held = conflicts(_declared(state, request.blue), state.containers, state.listeners, leaving=leaving)
+    if held:
+        raise RefusedError(
+            "port-held",
+            f"{request.blue} also publishes a port of its own that somebody else holds.",
+            evidence=[str(conflict) for conflict in held],
+            hint=f"free it, or take it out of the `ports:` of {request.blue}",
+        )
+
+
+def _declared(state: ObservedState, service: str) -> list[PortBinding]:
+    """Return the fixed ports that a service publishes according to Compose."""
+    return [
+        PortBinding(p.get("host_ip", ""), int(p["published"]), int(p["target"]), Protocol(p.get("protocol", "tcp")))
+        for p in state.services[service].get("ports") or ()
+        if str(p.get("published", "")).isdigit()
+    ]
+
+
+def see_writable(state: ObservedState, edits: tuple[FileEdit, ...]) -> None:
+    """See that this user may replace every file that the plan edits.
+
+    Raises:
+        RefusedError: one is read-only.
+
+    """
+    writable = {source.path: source.writable for source in state.files}
+    for edit in edits:
+        if not writable[edit.path]:
+            raise RefusedError(
+                "file-not-writable",
+                f"{edit.path} or its folder may not be written by this user.",
+                hint=f"ls -ld {edit.path.parent} {edit.path}; run cutover as the owner",
+            )
+
+
 def _can_be_parked(state: ObservedState, request: SwapRequest, green: Container) -> None:
     for name in (request.green, request.blue):
         mode = state.services[name].get("network_mode")
@@ -121,7 +163,7 @@ def _can_be_parked(state: ObservedState, request: SwapRequest, green: Container)
         )
 
 
-def legacy_bindings(state: ObservedState, request: SwapRequest, green: Container) -> list[tuple[PortBinding, int]]:
+def legacy_bindings(request: SwapRequest, green: Container) -> list[tuple[PortBinding, int]]:
     """Return what moves: each binding of green, with the port on which blue listens inside.
 
     Raises:
@@ -166,5 +208,3 @@ def _bindings_of(port: PortRequest, request: SwapRequest, green: Container) -> I
             hint="cutover ports",
         )
     yield from ((b, port.blue_target or b.target) for b in found)
-
-

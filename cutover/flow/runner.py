@@ -1,4 +1,4 @@
-"""Runs a plan step by step, and goes back over every intent when one fails. No decision about what to do is made here."""
+"""Runs a plan step by step, and goes back over every intent when one fails; what to do is not decided here."""
 
 from __future__ import annotations
 
@@ -106,8 +106,7 @@ class Runner:
             self._journal.write(Kind.INTENT, step.id, kind=str(step.kind), resource=step.resource, prior=dict(prior))
             self._intents.append((step, prior))
             handler.apply(ctx, step, prior)
-            if not handler.check(ctx, step, prior):
-                raise StepError("not-applied", f"{step.title}: done, but the state of things does not show it.")
+            self._see_applied(step, prior)
             self._see_one_colour(step)
             self._journal.write(Kind.DONE, step.id, **ctx.facts)
             ctx.facts.clear()
@@ -115,6 +114,10 @@ class Runner:
             self._tell(report, StepState.FAILED, began)
             raise
         self._tell(report, StepState.DONE, began)
+
+    def _see_applied(self, step: Step, prior: Prior) -> None:
+        if not HANDLERS[step.kind].check(self._ctx, step, prior):
+            raise StepError("not-applied", f"{step.title}: done, but the state of things does not show it.")
 
     def _see_one_colour(self, step: Step) -> None:
         """Hold the invariant: no legacy port is held by both colours, or by neither once the port is handed over."""

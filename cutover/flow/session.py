@@ -74,8 +74,12 @@ def default_probes(moves: tuple[Move, ...]) -> tuple[ProbeSpec, ...]:
 
 
 @contextmanager
-def opened(options: Options, observer: Observer | None = None, clock: Clock | None = None) -> Iterator[Session]:
+def opened(
+    options: Options, observer: Observer | None = None, clock: Clock | None = None, *, lenient: bool = False
+) -> Iterator[Session]:
     """Open a session for the project that the options, `cutover.yaml` and the current folder mean.
+
+    `lenient` does without `cutover.yaml`, for the verb that writes one.
 
     Raises:
         UsageError: there is no compose file, or `cutover.yaml` does not hold.
@@ -84,10 +88,10 @@ def opened(options: Options, observer: Observer | None = None, clock: Clock | No
     """
     here = Path.cwd()
     beside = options.files[0].parent if options.files else here
-    settings = config.load(here / beside / config.NAME)
+    settings = Settings() if lenient else config.load(here / beside / config.NAME)
     given = options.files or tuple(here / beside / f for f in settings.files)
     files = compose_files(given, here)
-    if not options.files and files[0].parent != here:  # Compose found the file in a folder above
+    if not lenient and not options.files and files[0].parent != here:  # Compose found the file in a folder above
         settings = config.load(files[0].parent / config.NAME)
     source = ProjectFiles(
         files=files,
@@ -102,5 +106,3 @@ def opened(options: Options, observer: Observer | None = None, clock: Clock | No
         yield Session(options, settings, daemon, stack, clock or SystemClock(), observer or Silence())
     finally:
         daemon.close()
-
-

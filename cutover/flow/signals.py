@@ -11,7 +11,7 @@ from types import FrameType
 CAUGHT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Interrupted(BaseException):  # noqa: N818  (not an error: somebody's wish)
+class Interrupted(BaseException):
     """A signal asked the run to stop. `signal` is its name."""
 
     def __init__(self, number: int) -> None:

@@ -13,6 +13,7 @@ from cutover.flow.lock import locked
 from cutover.flow.observed import observe
 from cutover.flow.plan import Plan
 from cutover.flow.planner import moves_of, plan_swap
+from cutover.flow.preflight import see_writable
 from cutover.flow.request import SwapRequest, swap_request
 from cutover.flow.runner import Outcome, Runner
 from cutover.flow.runs import Run, Runs
@@ -76,6 +77,7 @@ def make_plan(session: Session, request: SwapRequest) -> Plan:
     session.name_project(state.project)
     moves = moves_of(state, request)
     edits = move_ports(state, request, moves)
+    see_writable(state, edits)
     plan = plan_swap(state, request, moves, edits)
     with tempfile.TemporaryDirectory(prefix="cutover-") as folder:
         prove_candidates(state, session.stack, plan, Path(folder))
@@ -84,5 +86,3 @@ def make_plan(session: Session, request: SwapRequest) -> Plan:
 
 def _with_probes(request: SwapRequest, plan: Plan) -> SwapRequest:
     return request if request.probes else replace(request, probes=default_probes(plan.moves))
-
-

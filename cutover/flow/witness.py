@@ -1,4 +1,4 @@
-"""Whether a connection that we open on a host port arrives in a container: `ports.witness` with the Engine behind it."""
+"""Whether a connection that we open on a host port arrives in a container."""
 
 from __future__ import annotations
 
@@ -21,7 +21,5 @@ def witness(container: Container, host: str, port: int, target: int) -> Witness 
         lambda: sockets_of(container) or (),
         target,
         Deadline(TIMEOUT_S),
-        alternatives=host_addresses() if everywhere else (),
+        alternatives=host_addresses(container) if everywhere else (),
     )
-
-

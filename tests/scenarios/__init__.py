@@ -1,0 +1,1 @@
+"""Scenarios on a real Docker Engine: one intent each, checks on state."""

@@ -13,7 +13,7 @@ from tests.scenarios.rig import IMAGE, Rig, free_ports
 
 @pytest.fixture(scope="session")
 def engine():
-    """A Docker Engine that answers and has the image; its absence is an error, not a skip."""
+    """Give a Docker Engine that answers and has the image; its absence is an error, not a skip."""
     client = docker.from_env()
     client.ping()
     client.images.get(IMAGE)
@@ -23,7 +23,7 @@ def engine():
 
 @pytest.fixture
 def rig(engine, tmp_path):
-    """A project with green up."""
+    """Give a project with green up."""
     made = bare_rig(tmp_path)
     made.write()
     try:
@@ -35,7 +35,7 @@ def rig(engine, tmp_path):
 
 @pytest.fixture
 def cold_rig(engine, tmp_path):
-    """A project whose files are not written yet."""
+    """Give a project whose files are not written yet."""
     made = bare_rig(tmp_path)
     try:
         yield made

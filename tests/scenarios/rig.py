@@ -41,7 +41,8 @@ services:
     image: {blue_image}
     command: ["python3", "/srv/server.py"]
     volumes: ["./server.py:/srv/server.py:ro"]
-    environment: {{NAME: new, FAIL: "${{NEW_FAIL:-}}", LOAD_S: "${{NEW_LOAD_S:-0}}", CRASH_AFTER_S: "${{NEW_CRASH:-3}}"}}
+    environment: {{NAME: new, FAIL: "${{NEW_FAIL:-}}", LOAD_S: "${{NEW_LOAD_S:-0}}",
+                  CRASH_AFTER_S: "${{NEW_CRASH:-3}}"}}
     healthcheck:
       test: ["CMD", "python3", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:6570/')"]
       interval: 1s
@@ -150,7 +151,7 @@ class Rig:
         end = time.monotonic() + timeout
         while self.answers() != name:
             assert time.monotonic() < end, f"{name} does not answer on {self.http}"
-            time.sleep(0.05)  # noqa: the poll of a deadline
+            time.sleep(0.05)
 
     def up(self) -> None:
         """Start green, and wait until it answers."""
@@ -200,7 +201,7 @@ class Rig:
         end = time.monotonic() + timeout
         while not any(r["kind"] == kind and r["data"].get("kind") == step_kind for r in self.records()):
             assert time.monotonic() < end, f"no {kind} of {step_kind}: {self.records()}"
-            time.sleep(0.02)  # noqa: the poll of a deadline
+            time.sleep(0.02)
 
     def down(self) -> None:
         """Take everything away."""

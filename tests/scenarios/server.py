@@ -41,7 +41,8 @@ def main():
     threading.Thread(target=ThreadingHTTPServer(("0.0.0.0", 6570), Health).serve_forever, daemon=True).start()
     socket = zmq.Context().socket(zmq.REP)
     socket.bind("tcp://0.0.0.0:5570")
-    print("successfully bound", flush=True)
+    sys.stdout.write("successfully bound\n")
+    sys.stdout.flush()
     while True:
         socket.recv()
         if FAIL == "silent":

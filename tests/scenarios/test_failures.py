@@ -138,7 +138,7 @@ def test_port_caught_in_the_gap(rig):
                     trap.bind(("0.0.0.0", rig.http))
                     trap.listen()
                 except OSError:
-                    time.sleep(0.001)  # noqa: a tight race is the point
+                    time.sleep(0.001)  # a tight race is the point
                     continue
                 caught.set()
                 stop.wait()
@@ -214,5 +214,3 @@ def test_disk_full_before(cold_rig):
     finally:
         rig.down()
         subprocess.run(["umount", str(rig.folder)], check=True)
-
-

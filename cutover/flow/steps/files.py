@@ -107,7 +107,9 @@ def _found(path: Path) -> str | None:
 def _move_back(ctx: Context) -> None:
     for edit in _back_edits(ctx):
         replace_if_unchanged(edit.path, edit.after, expected_sha256=edit.before_sha256)
-        ctx.warn(f"{edit.path.name} was edited since the swap: the ports were moved back in it, the rest was left alone")
+        ctx.warn(
+            f"{edit.path.name} was edited since the swap: the ports were moved back in it, the rest was left alone"
+        )
 
 
 def _back_edits(ctx: Context) -> tuple[FileEdit, ...]:

@@ -17,10 +17,10 @@ class _Replaced(Passive):
     """Green's old container goes; `undo` has Compose make it again from the files as they were."""
 
     def observe(self, ctx: Context, step: Step) -> Prior:
-        """Remember green's container, its image, and how it was to restart."""
+        """Remember green's container and its image."""
         del step
-        green = ctx.need(Colour.GREEN)
-        return {"id": green.id, "image": green.image, "image_id": green.image_id}
+        green = ctx.find(Colour.GREEN)  # a commit that was killed may have removed it already
+        return {"id": green.id, "image": green.image, "image_id": green.image_id} if green else {}
 
     def undo(self, ctx: Context, step: Step, prior: Prior) -> None:
         """Bring green back, warm and with its ports, but without holding them yet; blue serves meanwhile.
@@ -97,6 +97,6 @@ class RetireGreen(_Replaced):
 
 def _see_image(ctx: Context, prior: Prior) -> None:
     """Tell when green will come back from another image than the one it ran."""
-    found = ctx.daemon.image_id(prior["image"])
-    if found != prior["image_id"]:
+    found = ctx.daemon.image_id(prior["image"]) if prior else None
+    if found and found != prior["image_id"]:
         ctx.warn(f"{prior['image']} is no longer the image that {ctx.plan.green} ran ({prior['image_id'][:19]})")

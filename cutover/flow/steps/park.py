@@ -7,7 +7,7 @@ publishes nothing. So a container that joins a macvlan network named `0-...` los
 back when it leaves, while its own networks, addresses, aliases and open connections stay as they are. Compose does not
 mind an additional network. What a parked container lacks is the way out: its default route leads nowhere.
 
-A start joins the networks in random order (source: moby, `daemon/container_operations.go`, `allocateNetwork`, a Go map).
+A start joins the networks in random order (source: moby, `daemon/container_operations.go`, `allocateNetwork`: a map).
 When the park network does not come first, Docker tries to bind the ports that green holds, and refuses the start before
 any process ran: exit code 128, 38 ms. Measured on 20.10 with two networks: 13 of 40 starts take. So it is tried again.
 """
@@ -19,7 +19,6 @@ from cutover.flow.context import Context
 from cutover.flow.plan import Step
 from cutover.flow.steps.base import Passive, Prior
 from cutover.model import Colour, Container
-
 
 START_TRIES = 80
 """With three networks beside the park network one start in five takes: all of these fail once in 10 million times."""

@@ -1,0 +1,190 @@
+"""What `init` proposes: green, blue, the ports and the probes, guessed from Compose's model and from what runs."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from cutover import config
+from cutover.errors import RefusedError, UsageError
+from cutover.files import write_atomic
+from cutover.flow.session import Session
+from cutover.model import Container
+
+TEMPLATE = """\
+# What `cutover swap` does where no option says otherwise. Every key that there is stands here.
+
+# The service that answers on the legacy ports now{{ why_green }}.
+green: {{ green }}
+
+# The service that is to replace it{{ why_blue }}. It must be in the compose file, with no legacy port of its own.
+blue: {{ blue }}
+
+# Legacy ports: those of green that move to blue. Write "5570:9901" where blue listens on 9901 inside.
+ports: [{{ ports | join(", ") }}]
+
+# relink:   both run; Docker moves the ports between them in a fraction of a second.
+# recreate: green stops, blue starts; silent until blue has loaded. For what does not fit twice into memory.
+strategy: relink
+
+# Seconds for which blue is watched before the swap counts as done; two failures in a row turn it back.
+observe_s: 10
+
+# Seconds that blue may take to become ready.
+ready_timeout_s: 120
+
+# Questions that a working service answers, asked inside before the move and through the legacy port after it.
+#   zmq://:5570?send={"method":"health_check"}&expect=status:ok&identity=service
+#   http://:6570/health?expect=code:200
+#   tcp://:5570
+# identity= names the field of a JSON answer by which a service says who it is.
+probes:
+{%- for probe in probes %}
+  - {{ probe }}
+{%- endfor %}
+
+# Compose project name and files, where they are not what Compose finds by itself.
+# project: {{ project }}
+# files: [{{ files | join(", ") }}]
+"""
+HEALTH_URL = re.compile(
+    r"https?://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\])(?::(?P<port>\d+))?(?P<path>/[^\s\"'|&;)]*)?"
+)
+HTTP_PORTS = {80, 443, 3000, 5000, 8000, 8001, 8080, 8081, 8888, 9000}
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """Green, blue, ports and probes, with the reason for the two names where they were guessed."""
+
+    green: str
+    blue: str
+    ports: tuple[int, ...]
+    probes: tuple[str, ...]
+    why_green: str = ""
+    why_blue: str = ""
+
+
+def proposed_text(session: Session) -> str:
+    """Return the text of a cutover.yaml for the project.
+
+    Raises:
+        UsageError: no service publishes a port, or there is only one service.
+
+    """
+    model = session.stack.config()
+    project = session.name_project(str(model["name"]))
+    running = [c for c in session.daemon.containers(project) if c.running]
+    made = propose(model["services"], running, session.options.green, session.options.blue)
+    template = jinja2.Environment(autoescape=False, keep_trailing_newline=True).from_string(TEMPLATE)  # noqa: S701
+    files = [f.name for f in session.stack.source.files]
+    return template.render(
+        green=made.green,
+        blue=made.blue,
+        ports=made.ports,
+        probes=made.probes,
+        why_green=made.why_green,
+        why_blue=made.why_blue,
+        project=project,
+        files=files,
+    )
+
+
+def propose(services: Mapping[str, Any], running: Sequence[Container], green: str | None, blue: str | None) -> Proposal:
+    """Guess who is to be replaced by whom; pure.
+
+    Raises:
+        UsageError: nothing can be proposed, or a named service does not exist.
+
+    """
+    for name in (green, blue):
+        if name is not None and name not in services:
+            raise UsageError(
+                "unknown-service",
+                f"There is no service {name!r}.",
+                evidence=[f"services: {', '.join(sorted(services))}"],
+                hint="docker compose config --services",
+            )
+    chosen, successor = _pair(services, {c.service for c in running}, green, blue)
+    ports = tuple(_published(services[chosen]))
+    return Proposal(
+        green=chosen,
+        blue=successor,
+        ports=ports,
+        probes=tuple(_probes(services[chosen])) or tuple(f"tcp://:{p}" for p in ports),
+        why_green="" if green else " (guessed: it publishes ports, and blue's name is the nearest)",
+        why_blue="" if blue else " (guessed: it publishes none of them, and its name is the nearest)",
+    )
+
+
+def _pair(services: Mapping[str, Any], running: set[str], green: str | None, blue: str | None) -> tuple[str, str]:
+    """Return the two services whose names are most alike: one that publishes ports, one that is to have them."""
+    greens = [green] if green else sorted(s for s in services if any(_published(services[s])))
+    if not greens:
+        raise UsageError(
+            "nothing-published", "No service of this project publishes a fixed port.", hint="docker compose config"
+        )
+    pairs = [(g, b) for g in greens for b in ([blue] if blue else sorted(services)) if g != b]
+    if not pairs:
+        raise UsageError(
+            "no-blue",
+            f"There is no service beside {greens[0]} that could replace it.",
+            hint="add the successor to the compose file, without `ports:`, then: cutover init",
+        )
+
+    def rank(pair: tuple[str, str]) -> tuple[bool, bool, float]:
+        old, new = pair
+        alike = difflib.SequenceMatcher(None, old, new).ratio()
+        return old in running, not any(_published(services[new])), alike
+
+    return max(pairs, key=rank)
+
+
+def _published(service: Mapping[str, Any]) -> Iterator[int]:
+    seen = set()
+    for port in service.get("ports") or ():
+        number = str(port.get("published", ""))
+        if number.isdigit() and number not in seen:
+            seen.add(number)
+            yield int(number)
+
+
+def _probes(service: Mapping[str, Any]) -> Iterator[str]:
+    """Guess a probe per published port: the healthcheck's own URL, HTTP on ports where it is usual, else TCP."""
+    check = " ".join(map(str, (service.get("healthcheck") or {}).get("test") or ()))
+    urls = {int(m["port"] or 80): m["path"] or "/" for m in HEALTH_URL.finditer(check)}
+    for port in service.get("ports") or ():
+        number, target = str(port.get("published", "")), int(port["target"])
+        if not number.isdigit() or port.get("protocol", "tcp") != "tcp":
+            continue
+        if target in urls:
+            yield f"http://:{number}{urls[target]}"
+        elif target in HTTP_PORTS:
+            yield f"http://:{number}/"
+        else:
+            yield f"tcp://:{number}"
+
+
+def write_settings(folder: Path, text: str, *, force: bool) -> Path:
+    """Write cutover.yaml into a folder.
+
+    Raises:
+        RefusedError: there is one already, or the folder cannot be written.
+
+    """
+    path = folder / config.NAME
+    if path.exists() and not force:
+        raise RefusedError(
+            "already-there", f"{path} exists already; it was left alone.", hint="cutover init --print, or --force"
+        )
+    try:
+        write_atomic(path, text.encode(), mode=0o644)
+    except OSError as error:
+        raise RefusedError("not-written", f"{path} cannot be written: {error.strerror}.") from error
+    return path

@@ -1,0 +1,85 @@
+"""A run killed at any record of its journal converges, by `cutover recover`, to one colour and a consistent file."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.scenarios.rig import HERE
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
+KILLED = -signal.SIGKILL
+
+
+def killed(rig, record, *args):
+    """Run cutover, killed after a record; return its exit code."""
+    command = [sys.executable, "-m", "tests.scenarios.killed", str(record), *args, "-f", str(rig.file)]
+    done = subprocess.run(
+        command, cwd=HERE.parent.parent, env=rig.environ(), capture_output=True, text=True, check=False, timeout=120
+    )
+    return done.returncode
+
+
+@pytest.fixture
+def converged(rig):
+    """Return a check that everything is either as before the swap or as after it, and who serves."""
+    before = rig.state()
+
+    def check():
+        serving = rig.answers()
+        assert serving in {"old", "new"}
+        idle = "new" if serving == "old" else "old"
+        assert rig.publishes(serving) == {rig.zmq, rig.http}
+        assert rig.publishes(idle) == set()
+        assert (rig.state() == before) is (serving == "old")
+        assert rig.leftovers() == []
+        assert rig.cutover("status", "--json").json["lock"] is None
+        assert rig.nothing_to_do()
+        return serving
+
+    return check
+
+
+@pytest.mark.parametrize("strategy", ["relink", "recreate"])
+def test_killed_after_each_record(rig, converged, strategy):
+    """SIGKILL after every single record of a swap, each followed by `recover`, until a swap lives to its end."""
+    served = []
+    for record in range(1, 60):
+        code = killed(rig, record, "swap", "--strategy", strategy, "--observe", "0")
+        if code == 0:
+            break
+        assert code == KILLED
+        assert rig.cutover("swap").code == 1, "a swap is refused before the recovery"
+        told = rig.cutover("recover", "--json")
+        assert told.code == 0, (record, told)
+        assert rig.cutover("recover").code == 0, "recover can be called again"
+        served.append(converged())
+        if served[-1] == "new":
+            assert rig.cutover("rollback").code == 0
+    assert code == 0, "the last swap was not killed"
+    assert len(served) >= 2 * 7, "every record was tried"
+    assert served.count("old") >= len(served) - 2, "only a run that was done stays done"
+
+
+@pytest.mark.parametrize("record", [2, 4, 8, 9, 11, 15])
+def test_killed_while_going_back(rig, converged, record):
+    """SIGKILL in the middle of a rollback; `recover` goes on with it."""
+    assert rig.swap("--observe", "0").code == 0
+    assert killed(rig, record, "rollback") == KILLED
+    told = rig.cutover("recover", "--json")
+    assert told.code == 0, told
+    assert converged() == "old"
+
+
+@pytest.mark.parametrize("record", [1, 2])
+def test_killed_in_a_commit(rig, record):
+    """SIGKILL in the middle of a commit; `recover` finishes it."""
+    assert rig.swap("--observe", "0").code == 0
+    assert killed(rig, record, "commit") == KILLED
+    assert rig.cutover("recover").code == 0
+    assert rig.answers() == "new"
+    assert rig.container("old") is None
+    assert rig.cutover("status", "--json").json["committed"]
