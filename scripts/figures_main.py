@@ -25,6 +25,7 @@ from cutover.errors import EditRefusedError
 
 CORPUS, MUTATED = "moves, the corpus", "moves, its mutations"
 PROCESSES = 2
+FEWEST = 200  # a share of fewer tries than these says nothing, unless it must be all of them
 
 
 @dataclass(frozen=True)
@@ -199,7 +200,8 @@ def _share(tally: Tally, row: str, name: str, least: float, column: str = "done"
     if not of:
         return Figure(name, "none in the sample", f">= {least} %")
     share = 100 * done / of
-    return Figure(name, f"{share:.2f} % ({done:,} of {of:,})", f">= {least} %", share >= least)
+    telling = of >= FEWEST or least == 100
+    return Figure(name, f"{share:.2f} % ({done:,} of {of:,})", f">= {least} %", share >= least if telling else None)
 
 
 def _none(count: int, name: str) -> Figure:

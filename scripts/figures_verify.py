@@ -1,9 +1,7 @@
-"""Is an edit right? Asked without any of the editor's own code: composed nodes, line differences, and counting."""
+"""Is an edit right? Asked without any of the editor's own code: composed nodes, lines, and counting."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ruamel.yaml import YAML
@@ -110,28 +108,32 @@ def text_outside(
         return "a comment was lost or doubled"
     if ("\r\n" in before and before.count("\n") == before.count("\r\n")) and after.count("\n") != after.count("\r\n"):
         return "line ends are mixed now"
-    old, new = _lines(before), _lines(after)
-    for tag, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if tag == "equal":
-            continue
-        if a < b and not any(set(range(*span)) <= old_lines for span in _slides(old, a, b, tag == "delete")):
-            return f"old line {a + 1} was touched"
-        if c < d and not any(set(range(*span)) <= new_lines for span in _slides(new, c, d, tag == "insert")):
-            return f"new line {c + 1} was touched"
-    return None
+    return _unexplained(_lines(before), _lines(after), old_lines, new_lines)
 
 
-def _slides(lines: list[str], begin: int, end: int, free: bool) -> Iterator[tuple[int, int]]:
-    """Yield the places that a run of lines may have come from or gone to: equal lines around it leave that open."""
-    yield begin, end
-    first, last = begin, end
-    while free and first > 0 and lines[first - 1] == lines[last - 1]:
-        first, last = first - 1, last - 1
-        yield first, last
-    first, last = begin, end
-    while free and last < len(lines) and lines[first] == lines[last]:
-        first, last = first + 1, last + 1
-        yield first, last
+def _unexplained(old: list[str], new: list[str], old_lines: set[int], new_lines: set[int]) -> str | None:
+    """Return where the new lines cannot be the old ones with some of `old_lines` taken and `new_lines` given.
+
+    A plain difference would not do: where lines repeat, it may blame the neighbours of those that moved. `reached`
+    holds every line of the new text that the old lines so far may lead up to.
+    """
+    reached = _past_given({0}, new_lines)
+    for index, line in enumerate(old):
+        kept = {at + 1 for at in reached if at < len(new) and new[at] == line}
+        step = _past_given(kept | (reached if index in old_lines else set()), new_lines)
+        if not step:
+            return f"old line {index + 1} was touched"
+        reached = step
+    return None if len(new) in reached else "new line at the end was touched"
+
+
+def _past_given(reached: set[int], new_lines: set[int]) -> set[int]:
+    for at in list(reached):
+        past = at
+        while past in new_lines:
+            past += 1
+            reached.add(past)
+    return reached
 
 
 def _lines(text: str) -> list[str]:

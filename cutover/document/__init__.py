@@ -8,6 +8,23 @@
 Nothing here writes to disk or runs Docker. An edit is spliced into the text at parsed positions and proven twice: the
 new text must re-parse to exactly the tree that was meant, and `docker compose config`, which the caller runs, must
 show exactly the change that was meant.
+
+Every refusal is an `EditRefusedError` with file, line where there is one, and one of these references:
+
+=================================  ===================================================================================
+the file cannot be understood      not-utf8 bare-cr invalid-yaml several-documents duplicate-key nested-too-deep
+                                   dangling-alias recursive-alias alias-bomb not-a-mapping
+no such thing                      service-unknown port-not-declared path-unknown item-unknown inverse-unknown
+it is there already                port-already-declared service-exists path-taken item-exists gpu-already-reserved
+another place would feel it        shared-by-alias anchor-in-use value-is-alias merged-list merged-value
+                                   inherited-by-extends service-in-use last-service
+the port comes from elsewhere      port-from-merge-key port-from-extends service-from-include extends-unreadable
+                                   port-in-several-files
+only a part of an entry would go   port-in-range retarget-in-range retarget-in-variable
+wrong kind of value                not-a-list not-a-scalar tagged-list tagged-value service-empty cannot-publish
+                                   same-service body-invalid
+it cannot be written without harm  comment-would-be-lost unusual-layout edit-overlaps edit-not-proven model-differs
+=================================  ===================================================================================
 """
 
 from cutover.document.document import Document, Path, Service
