@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import random
 import zlib
 from collections import Counter
@@ -132,9 +133,7 @@ def _go_back(tally: Tally, edit: Edit, before: View, where: str) -> None:
     tally.counts["inverse move", "eligible"] += 1
     assert edit.inverse
     try:
-        back = apply_inverse(
-            Document.parse(edit.content.rstrip() + b"\n# changed meanwhile\n", edit.file), edit.inverse
-        )
+        back = apply_inverse(Document.parse(_changed_elsewhere(edit.content), edit.file), edit.inverse)
     except EditRefusedError as error:
         tally.counts["inverse move", "refused"] += 1
         tally.refusals["inverse move", error.reference] += 1
@@ -143,6 +142,11 @@ def _go_back(tally: Tally, edit: Edit, before: View, where: str) -> None:
     old, new = before.value(), View.of(back.content).value()
     if _sorted_ports(old) != _sorted_ports(new):
         tally.wrong("inverse move", where)
+
+
+def _changed_elsewhere(content: bytes) -> bytes:
+    text = content.removeprefix(codecs.BOM_UTF8)
+    return content[: len(content) - len(text)] + b"# changed meanwhile\n" + text
 
 
 def _sorted_ports(value: dict) -> dict:

@@ -30,6 +30,7 @@ from cutover.document.selection import (
 from cutover.document.source import Kind, Node
 
 Reader = Callable[[str], bytes | None]
+_Maps = tuple[Mapping[str, str], Mapping[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,17 @@ class SetEdit:
         """Return the set of files after the edit."""
         changed = {edit.file: edit.document for edit in self.edits}
         return replace(self.before, documents=tuple(changed.get(d.name, d) for d in self.before.documents))
+
+    def then(self, later: SetEdit) -> SetEdit:
+        """Return this edit and one of its outcome as one."""
+        bindings = (*self.move.bindings, *later.move.bindings)
+        retarget = tuple({**dict(self.move.retarget), **dict(later.move.retarget)}.items())
+        move = replace(self.move, bindings=bindings, retarget=retarget)
+        inverse = move.inverse()
+        after = {edit.file: edit.document for edit in (*self.edits, *later.edits)}
+        before = {d.name: d for d in self.before.documents}
+        edits = tuple(Edit(before[name], document, inverse, move) for name, document in after.items())
+        return SetEdit(self.before, edits, move)
 
     def diff(self, context: int = 3) -> str:
         """Return the unified diffs of all files that change."""
@@ -141,13 +153,13 @@ class FileSet:
 
         """
         env, retarget = env or {}, retarget or {}
-        giver, getter = self._giver(source, published, env), self._getter(target)
-        entries = select(giver, source, published, env) if source != target else ()
-        self._forbid(source, target, entries, env)
-        if giver is getter:
-            edit = move_ports(giver, source, target, published, env=env, retarget=retarget)
-            return SetEdit(self, (edit,), edit.move or move_of(source, target, entries, retarget))
-        return self._across(giver, getter, (source, target), entries, (env, retarget))
+        if source == target:
+            raise self.documents[0].refuse("same-service", f"{source!r} is both the source and the target.")
+        (first, ports), *others = self._givers(source, published, env).items()
+        edit = self._move_from(first, (source, target), ports, (env, retarget))
+        for name, ports in others:
+            edit = edit.then(edit.files._move_from(name, (source, target), ports, (env, retarget)))  # noqa: SLF001
+        return edit
 
     def apply_inverse(self, inverse: Inverse, *, env: Mapping[str, str] | None = None) -> SetEdit:
         """Move ports back, on files that may have changed elsewhere since.
@@ -159,50 +171,55 @@ class FileSet:
         source, target, published, retarget = move_arguments(inverse)
         return self.move_ports(source, target, published, env=env, retarget=retarget)
 
+    def _move_from(
+        self, name: str, services: tuple[str, str], published: Collection[PublishedPort] | None, maps: _Maps
+    ) -> SetEdit:
+        """Move the ports that one file declares."""
+        (source, target), (env, retarget) = services, maps
+        giver = next(document for document in self.documents if document.name == name)
+        getter = self._getter(target)
+        entries = select(giver, source, published, env)
+        self._forbid(source, target, entries, env)
+        move = move_of(source, target, entries, retarget)
+        if giver is getter:
+            return SetEdit(self, (move_ports(giver, source, target, published, env=env, retarget=retarget),), move)
+        return self._across(giver, getter, move, entries, maps)
+
     def _across(
-        self,
-        giver: Document,
-        getter: Document,
-        names: tuple[str, str],
-        entries: tuple[PortEntry, ...],
-        maps: tuple[Mapping[str, str], Mapping[int, int]],
+        self, giver: Document, getter: Document, move: PortMove, /, entries: tuple[PortEntry, ...], maps: _Maps
     ) -> SetEdit:
         """Take the entries out of one file and put their text into another."""
-        (source, target), (env, retarget) = names, maps
-        forbid_target(getter, target)
+        env, retarget = maps
+        forbid_target(getter, move.target)
         for entry in entries:
             if _has_anchor(entry.node):
-                raise giver.refuse(
-                    "anchor-in-use", f"{entry.raw} uses an anchor, which ends with its file.", entry.node
-                )
-        fragments = fragments_of(giver, source, entries, retarget, env)
-        taken = _proven(giver, source, take(giver, source, entries))
-        given = _proven(getter, target, give(getter, target, fragments))
-        move = move_of(source, target, entries, retarget)
+                message = f"{entry.raw} uses an anchor, which ends with its file."
+                raise giver.refuse("anchor-in-use", message, entry.node)
+        fragments = fragments_of(giver, move.source, entries, retarget, env)
+        taken = _proven(giver, move.source, take(giver, move.source, entries))
+        given = _proven(getter, move.target, give(getter, move.target, fragments))
         inverse = move.inverse()
         edits = replace(taken, move=move, inverse=inverse), replace(given, move=move, inverse=inverse)
         return SetEdit(self, edits, move)
 
-    def _giver(self, source: str, published: Collection[PublishedPort] | None, env: Mapping[str, str]) -> Document:
-        """Return the one file in which `source` declares the ports; the first that defines it where none does."""
-        found = [
-            (document, entry)
-            for document in self.definitions(source)
-            for entry in own_entries(document, source, env)
-            if (set(entry.published) & set(published) if published is not None else entry.published)
-        ]
-        if not found:
-            return self.definitions(source)[0]
-        document, _ = found[0]
-        for other, entry in found:
-            if other is not document:
-                raise other.refuse(
-                    "port-in-several-files",
-                    f"{source!r} declares its ports here and in {document.name}.",
-                    entry.node,
-                    hint="move the ports of one file at a time, or declare them in one file only",
-                )
-        return document
+    def _givers(
+        self, source: str, published: Collection[PublishedPort] | None, env: Mapping[str, str]
+    ) -> dict[str, Collection[PublishedPort] | None]:
+        """Return which ports each file declares for `source`; all of them for the first file where none does."""
+        found: dict[str, set[PublishedPort]] = {}
+        for document in self.definitions(source):
+            for entry in own_entries(document, source, env):
+                ports = set(entry.published) & set(entry.published if published is None else published)
+                for name, others in found.items():
+                    if name != document.name and others & ports:
+                        message = f"{source!r} declares {entry.raw} here and in {name}."
+                        raise document.refuse("port-in-several-files", message, entry.node)
+                if ports:
+                    found.setdefault(document.name, set()).update(ports)
+        missing = set(published or ()) - {port for ports in found.values() for port in ports}
+        if not found or missing:
+            return {self.definitions(source)[0].name: published}
+        return dict(found)
 
     def _getter(self, target: str) -> Document:
         """Return the file whose definition of `target` has the ports, or else the first that defines it."""
@@ -212,8 +229,6 @@ class FileSet:
         return next((d for d in reversed(definitions) if d.service(target).ports is not None), definitions[0])
 
     def _forbid(self, source: str, target: str, entries: tuple[PortEntry, ...], env: Mapping[str, str]) -> None:
-        if source == target:
-            raise self.documents[0].refuse("same-service", f"{source!r} is both the source and the target.")
         for document in [*self.documents, *self.included.values()]:
             forbid_clash(document, source, entries, env)
             forbid_heirs(document, source, target, entries)

@@ -29,7 +29,7 @@ def append_items(document: Document, path: Path, fragments: Sequence[Fragment]) 
     reopened = _reopened(document, path, owner, fragments)
     if reopened and any(f.flow is None for f in fragments):
         return reopened
-    splice = _flow_insert(document, owner, [flow_text(document, f) for f in fragments], _comments(fragments))
+    splice = _flow_insert(document, owner, [flow_text(document, f, owner) for f in fragments], _comments(fragments))
     return [*reopened, _appended(path, splice, [f.flow_node for f in fragments])]
 
 
@@ -81,8 +81,8 @@ def add_flow_pair(
     return [Change((splice,), _expect_pair(path, len(parent.pairs), *pair))]
 
 
-def flow_text(document: Document, fragment: Fragment) -> str:
-    """Return a fragment's form within brackets.
+def flow_text(document: Document, fragment: Fragment, owner: Node) -> str:
+    """Return a fragment's form within the brackets or braces of `owner`.
 
     Raises:
         EditRefusedError: `comment-would-be-lost`.
@@ -92,7 +92,7 @@ def flow_text(document: Document, fragment: Fragment) -> str:
         raise document.refuse(
             "comment-would-be-lost",
             "this entry cannot be written within brackets without losing its comments or properties.",
-            fragment.node,
+            owner,
             hint="write the target's list in block style, an entry a line",
         )
     return fragment.flow

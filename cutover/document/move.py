@@ -124,7 +124,7 @@ def _new_flow_list(
 ) -> list[Change]:
     style = '"' if parent.pairs and parent.pairs[0][0].style == '"' else None
     quote = style or ""
-    items = ", ".join(insertion.flow_text(document, fragment) for fragment in fragments)
+    items = ", ".join(insertion.flow_text(document, fragment, parent) for fragment in fragments)
     comment = "  ".join(fragment.comment for fragment in fragments if fragment.comment)
     value = tree.sequence([fragment.flow_node for fragment in fragments])
     text = f"{quote}{key}{quote}: [{items}]"

@@ -70,6 +70,20 @@ def test_a_port_from_an_override_is_taken_from_there() -> None:
     assert edit.files.contents()["c.yml"] == b"services:\n  green:\n    ports: []\n"
 
 
+def test_ports_declared_in_two_files_move_in_one_go() -> None:
+    """Each file loses its own; the move and its inverse speak of all of them."""
+    override = b"services:\n  green:\n    ports:\n      - 7570:7570\n"
+    files = FileSet.parse({"a.yml": GREEN, "b.yml": BLUE, "c.yml": override})
+    edit = files.move_ports("green", "blue")
+    assert [port for port, _ in edit.move.published] == [5570, 6570, 7570]
+    contents = edit.files.contents()
+    assert b"ports" not in contents["a.yml"]
+    assert contents["b.yml"].count(b"570:") == 3
+    assert contents["c.yml"].endswith(b"ports: []\n")
+    assert {e.file for e in edit.edits} == {"a.yml", "b.yml", "c.yml"}
+    assert all(e.inverse == edit.move.inverse() for e in edit.edits)
+
+
 def test_what_comes_from_other_files_is_refused_with_file_and_line() -> None:
     """Included and extended services are known, and never edited."""
     included = b"include:\n  - sub/green.yml\n" + BLUE
