@@ -18,6 +18,16 @@ from cutover.model import Container
 API_TIMEOUT_S = 60
 
 
+def see_engine(address: EngineAddress) -> None:
+    """See that the Engine answers: an error of the Docker CLI does not tell its silence from its refusal.
+
+    Raises:
+        EngineGoneError: it does not.
+
+    """
+    Daemon(address).close()
+
+
 class Daemon:
     """A Docker Engine that answered when this was made. Every method raises EngineError where it refuses."""
 

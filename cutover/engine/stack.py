@@ -13,10 +13,8 @@ from python_on_whales import DockerClient
 from python_on_whales.exceptions import DockerException
 
 from cutover.engine.address import EngineAddress
-from cutover.engine.translate import gone
+from cutover.engine.daemon import see_engine
 from cutover.errors import EngineError, RefusedError
-
-GONE_WORDS = ("cannot connect to the docker daemon", "is the docker daemon running", "connection refused")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +100,7 @@ class Stack:
                 [service], detach=True, dependencies=dependencies, no_build=True, pull="never", quiet=True, **options
             )
         except DockerException as error:
+            see_engine(self.address)
             raise _compose_error(f"docker compose up {service}", error) from error
 
     def _client(self, profiles: tuple[str, ...] | None = None) -> DockerClient:
@@ -119,8 +118,6 @@ class Stack:
 
 def _compose_error(action: str, error: DockerException) -> EngineError:
     words = _last_words(error)
-    if any(w in line.lower() for line in words for w in GONE_WORDS):
-        return gone(action, words[-1])
     message = f"{action} failed: {words[-1]}" if words else f"{action} failed."
     return EngineError("compose-failed", message, evidence=words, hint="read the evidence; `docker compose config`")
 

@@ -31,14 +31,9 @@ def translated(action: str) -> Iterator[None]:
         urllib3.exceptions.HTTPError,
         OSError,
     ) as error:
-        raise gone(action, str(error)) from error
-
-
-def gone(action: str, words: str) -> EngineGoneError:
-    """Return the error for an Engine that does not answer."""
-    return EngineGoneError(
-        "engine-gone", f"{action}: no Docker Engine answers.", evidence=[words.strip()], hint=NO_ENGINE_HINT
-    )
+        raise EngineGoneError(
+            "engine-gone", f"{action}: no Docker Engine answers.", evidence=[str(error).strip()], hint=NO_ENGINE_HINT
+        ) from error
 
 
 def _words(error: docker.errors.APIError) -> str:

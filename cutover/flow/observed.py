@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cutover.document import Document
 from cutover.engine.daemon import Daemon
 from cutover.engine.stack import Stack
 from cutover.errors import RefusedError
@@ -73,7 +74,7 @@ def observe(daemon: Daemon, stack: Stack, services: tuple[str, ...]) -> Observed
     """
     files = tuple(_source_file(path) for path in stack.source.files)
     with ThreadPoolExecutor(max_workers=4) as pool:
-        modelled = pool.submit(stack.config)
+        modelled = pool.submit(canonical, stack)
         environment = pool.submit(stack.environment)
         contained = pool.submit(daemon.containers)
         listening = pool.submit(host_listeners) if daemon.address.local else None
@@ -107,6 +108,22 @@ def _source_file(path: Path) -> SourceFile:
         raise RefusedError("file-unreadable", f"{path} cannot be read: {error.strerror}.") from error
     real = path.resolve()
     return SourceFile(path, content, state, os.access(real, os.W_OK) and os.access(real.parent, os.W_OK))
+
+
+def canonical(stack: Stack) -> dict[str, Any]:
+    """Return Compose's model of the project.
+
+    Raises:
+        RefusedError: the files make no valid project; where one is not even YAML, with its file and line.
+
+    """
+    try:
+        return stack.config()
+    except RefusedError as error:
+        for path in stack.source.files:
+            Document.parse(path.read_bytes(), str(path))
+        error.evidence = (*error.evidence, f"files: {', '.join(map(str, stack.source.files))}")
+        raise
 
 
 def _named(model: Mapping[str, Any], services: tuple[str, ...]) -> list[Mapping[str, Any]]:

@@ -14,6 +14,7 @@ import jinja2
 from cutover import config
 from cutover.errors import RefusedError, UsageError
 from cutover.files import write_atomic
+from cutover.flow.observed import canonical
 from cutover.flow.session import Session
 from cutover.model import Container
 
@@ -78,7 +79,7 @@ def proposed_text(session: Session) -> str:
         UsageError: no service publishes a port, or there is only one service.
 
     """
-    model = session.stack.config()
+    model = canonical(session.stack)
     project = session.name_project(str(model["name"]))
     running = [c for c in session.daemon.containers(project) if c.running]
     made = propose(model["services"], running, session.options.green, session.options.blue)

@@ -16,6 +16,7 @@ from cutover.engine.files import compose_files
 from cutover.engine.stack import ProjectFiles, Stack
 from cutover.events import Observer, Silence
 from cutover.flow.context import Context
+from cutover.flow.observed import canonical
 from cutover.flow.plan import Move, Plan
 from cutover.flow.proof import answered
 from cutover.flow.request import Options
@@ -43,7 +44,7 @@ class Session:
 
     def name_project(self, name: str | None = None) -> str:
         """Fix the project's name, asking Compose for it where nobody said, and return it."""
-        project = name or self.stack.source.project or str(self.stack.config()["name"])
+        project = name or self.stack.source.project or str(canonical(self.stack)["name"])
         self.stack = self.stack.named(project)
         return project
 

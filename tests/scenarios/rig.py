@@ -92,6 +92,7 @@ class Rig:
     env: dict = field(default_factory=dict)
     template: str = COMPOSE
     blue_image: str = IMAGE
+    prefix: tuple = ()
 
     @property
     def file(self) -> Path:
@@ -107,7 +108,7 @@ class Rig:
 
     def compose(self, *args: str, check: bool = True) -> subprocess.CompletedProcess:
         """Run docker compose in the project."""
-        command = ["docker", "compose", "-p", self.project, *args]
+        command = [*self.prefix, "docker", "compose", "-p", self.project, *args]
         return subprocess.run(
             command, cwd=self.folder, env=self.environ(), capture_output=True, text=True, check=check, timeout=120
         )
@@ -119,7 +120,7 @@ class Rig:
 
     def start(self, *args: str) -> subprocess.Popen:
         """Start cutover and return at once."""
-        command = [sys.executable, "-m", "cutover", *args]
+        command = [*self.prefix, sys.executable, "-m", "cutover", *args]
         return subprocess.Popen(
             command,
             cwd=self.folder,
@@ -140,8 +141,18 @@ class Rig:
 
     def answers(self, timeout: float = 2.0) -> str | None:
         """Return who answers on the legacy HTTP port, None where nobody does."""
+        url = f"http://127.0.0.1:{self.http}/"
+        if self.prefix:
+            ask = [
+                *self.prefix,
+                sys.executable,
+                "-c",
+                f"import urllib.request as u; print(u.urlopen({url!r}).read().decode())",
+            ]
+            told = subprocess.run(ask, capture_output=True, text=True, check=False, timeout=30)
+            return json.loads(told.stdout)["name"] if told.returncode == 0 else None
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.http}/", timeout=timeout) as reply:
+            with urllib.request.urlopen(url, timeout=timeout) as reply:
                 return json.load(reply)["name"]
         except (OSError, urllib.error.URLError, ValueError):
             return None
@@ -165,7 +176,7 @@ class Rig:
 
     def container(self, service: str) -> dict | None:
         """Return the inspected container of a service."""
-        client = docker.from_env()
+        client = docker.from_env(environment=self.environ())
         try:
             labels = [f"com.docker.compose.project={self.project}", f"com.docker.compose.service={service}"]
             found = client.containers.list(all=True, filters={"label": labels})
@@ -182,7 +193,11 @@ class Rig:
     def leftovers(self) -> list[str]:
         """Return the names of networks that cutover left behind."""
         listed = subprocess.run(
-            ["docker", "network", "ls", "--format", "{{.Name}}"], capture_output=True, text=True, check=True
+            ["docker", "network", "ls", "--format", "{{.Name}}"],
+            env=self.environ(),
+            capture_output=True,
+            text=True,
+            check=True,
         )
         return [n for n in listed.stdout.split() if n == f"0-cutover-{self.project}"]
 
@@ -207,7 +222,8 @@ class Rig:
         """Take everything away."""
         self.compose("down", "-t", "1", "--remove-orphans", "-v", check=False)
         for network in self.leftovers():
-            subprocess.run(["docker", "network", "rm", network], capture_output=True, check=False)
+            remove = ["docker", "network", "rm", network]
+            subprocess.run(remove, env=self.environ(), capture_output=True, check=False)
 
 
 def ended(process: subprocess.Popen, timeout: float = 120) -> Told:
