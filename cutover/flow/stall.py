@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from cutover.clock import Clock
 
-INTERVAL_S = 0.02
+INTERVAL_S = 0.03
 AT_ONCE = 32
 FIRST_ANSWER_S = 1.0
 

@@ -6,7 +6,7 @@ from cutover.errors import EngineError, StepError
 from cutover.flow.context import Context
 from cutover.flow.plan import Step
 from cutover.flow.steps.base import Passive, Prior
-from cutover.flow.steps.park import park, unpark
+from cutover.flow.steps.park import is_parked, park, unpark
 from cutover.model import Colour, Container
 from cutover.ports.host import host_listeners, proxy_target
 
@@ -41,9 +41,12 @@ class Relink(Handover):
         del step
         green, blue = ctx.need(Colour.GREEN), ctx.need(Colour.BLUE)
         ctx.daemon.set_restart_policy(green.id, "no")
+        to_park, to_unpark = not is_parked(ctx, green), is_parked(ctx, blue)
         ctx.stall.start()
-        park(ctx, green)
-        unpark(ctx, blue)
+        if to_park:  # from here to the end of the next call the ports are silent: nothing else is asked in between
+            ctx.daemon.connect(ctx.plan.park_network, green.id)
+        if to_unpark:
+            ctx.daemon.disconnect(ctx.plan.park_network, blue.id)
         ctx.daemon.set_restart_policy(blue.id, prior["blue_restart"])
         _see_bound(ctx, blue, Colour.BLUE)
 

@@ -89,14 +89,19 @@ def remove_park_network(ctx: Context) -> None:
 
 def park(ctx: Context, container: Container) -> None:
     """Take a container's host ports from it, or keep it from having them when it starts."""
-    if not ctx.daemon.on_network(container, ctx.plan.park_network):
+    if not is_parked(ctx, container):
         ctx.daemon.connect(ctx.plan.park_network, container.id)
 
 
 def unpark(ctx: Context, container: Container) -> None:
     """Give a container its host ports."""
-    if ctx.daemon.on_network(container, ctx.plan.park_network):
+    if is_parked(ctx, container):
         ctx.daemon.disconnect(ctx.plan.park_network, container.id)
+
+
+def is_parked(ctx: Context, container: Container) -> bool:
+    """Say whether a container is on the park network now, running or not."""
+    return ctx.daemon.on_network(container, ctx.plan.park_network)
 
 
 def start_parked(ctx: Context, container: Container) -> None:
