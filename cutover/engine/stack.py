@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
-
-from python_on_whales import DockerClient
-from python_on_whales.exceptions import DockerException
+from typing import TYPE_CHECKING, Any
 
 from cutover.engine.address import EngineAddress
 from cutover.engine.daemon import see_engine
 from cutover.errors import EngineError, RefusedError
+
+if TYPE_CHECKING:
+    from python_on_whales import DockerClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,23 +61,21 @@ class Stack:
             RefusedError: the files are not a valid Compose project.
 
         """
-        client = self._client(profiles=("*",))
-        try:
-            model: dict[str, Any] = client.compose.config(return_json=True)
-        except DockerException as error:
+        done = self._ask("config", "--format", "json", profiles=("*",))
+        if done.returncode != 0:
             raise RefusedError(
                 "compose-invalid",
                 "Docker Compose rejects the project's files; nothing was changed.",
-                evidence=_last_words(error),
+                evidence=_last_words(done.stderr),
                 hint=f"docker compose {' '.join(f'-f {f}' for f in self.source.files)} config --quiet",
-            ) from error
+            )
+        model: dict[str, Any] = json.loads(done.stdout)
         return model
 
     def environment(self) -> Mapping[str, str]:
         """Return what Compose interpolates with: the process environment and `.env`. Secret: never log it."""
         if not self._environment:
-            command = [*self._client().compose.docker_compose_cmd, "config", "--environment"]
-            done = subprocess.run([str(c) for c in command], capture_output=True, text=True, check=False)
+            done = self._ask("config", "--environment", profiles=self.source.profiles)
             pairs = (line.partition("=") for line in done.stdout.splitlines() if "=" in line)
             self._environment.update({name: value for name, _, value in pairs})
         return self._environment
@@ -94,16 +93,39 @@ class Stack:
         """Start a service and what it depends on; containers that exist stay as they are."""
         self._up(service, recreate=False, dependencies=True)
 
+    def _ask(self, *words: str, profiles: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+        """Run a Compose command that only looks, without python-on-whales: loading it costs 180 ms."""
+        source = self.source
+        engine = ["--context", self.address.context] if self.address.context else ["--host", self.address.url]
+        options = [
+            *(f"--file={f}" for f in source.files),
+            *(f"--profile={p}" for p in profiles),
+            *(f"--env-file={f}" for f in source.env_files),
+            *([f"--project-name={source.project}"] if source.project else []),
+            *([f"--project-directory={source.directory}"] if source.directory else []),
+        ]
+        command = ["docker", *engine, "compose", *options, *words]
+        try:
+            return subprocess.run(command, capture_output=True, text=True, check=False)
+        except FileNotFoundError as error:
+            raise RefusedError(
+                "no-docker-cli", "There is no `docker` command on the PATH.", hint="install the Docker CLI and Compose v2"
+            ) from error
+
     def _up(self, service: str, *, dependencies: bool = False, **options: Any) -> None:
+        from python_on_whales.exceptions import DockerException  # noqa: PLC0415
+
         try:
             self._client().compose.up(
                 [service], detach=True, dependencies=dependencies, no_build=True, pull="never", quiet=True, **options
             )
         except DockerException as error:
             see_engine(self.address)
-            raise _compose_error(f"docker compose up {service}", error) from error
+            raise _compose_error(f"docker compose up {service}", error.stderr or str(error)) from error
 
-    def _client(self, profiles: tuple[str, ...] | None = None) -> DockerClient:
+    def _client(self) -> DockerClient:
+        from python_on_whales import DockerClient  # noqa: PLC0415
+
         context = self.address.context
         return DockerClient(
             host=None if context else self.address.url,
@@ -111,20 +133,20 @@ class Stack:
             compose_files=list(self.source.files),
             compose_project_name=self.source.project,
             compose_project_directory=self.source.directory,
-            compose_profiles=list(self.source.profiles if profiles is None else profiles),
+            compose_profiles=list(self.source.profiles),
             compose_env_files=list(self.source.env_files),
         )
 
 
-def _compose_error(action: str, error: DockerException) -> EngineError:
-    words = _last_words(error)
+def _compose_error(action: str, stderr: str) -> EngineError:
+    words = _last_words(stderr)
     message = f"{action} failed: {words[-1]}" if words else f"{action} failed."
     return EngineError("compose-failed", message, evidence=words, hint="read the evidence; `docker compose config`")
 
 
-def _last_words(error: DockerException) -> list[str]:
+def _last_words(stderr: str) -> list[str]:
     """Return the end of Compose's own error output, colours and progress lines taken out."""
-    text = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", error.stderr or str(error))
+    text = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", stderr)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     telling = [line for line in lines if not re.match(r"(Container|Network|Volume) \S+ +[A-Z][a-z]+$", line)]
     return (telling or lines)[-3:]
