@@ -117,8 +117,12 @@ def _unexplained(old: list[str], new: list[str], old_lines: set[int], new_lines:
     A plain difference would not do: where lines repeat, it may blame the neighbours of those that moved. `reached`
     holds every line of the new text that the old lines so far may lead up to.
     """
-    reached = _past_given({0}, new_lines)
-    for index, line in enumerate(old):
+    begin = min(old_lines | new_lines, default=len(old))
+    if old[:begin] != new[:begin]:
+        first = next(i for i in range(begin) if old[i : i + 1] != new[i : i + 1])
+        return f"old line {first + 1} was touched"
+    reached = _past_given({begin}, new_lines)
+    for index, line in enumerate(old[begin:], begin):
         kept = {at + 1 for at in reached if at < len(new) and new[at] == line}
         step = _past_given(kept | (reached if index in old_lines else set()), new_lines)
         if not step:
