@@ -111,6 +111,11 @@ class Container:
         return self.state is ContainerState.RUNNING
 
     @property
+    def completed(self) -> bool:
+        """Say whether it ran to its end and succeeded."""
+        return self.state is ContainerState.EXITED and self.exit_code == 0
+
+    @property
     def parked(self) -> bool:
         """Say whether it runs, wants host ports, and has none of them."""
         return self.running and bool(self.wanted) and not self.published

@@ -21,6 +21,7 @@ from typing import Any
 import zmq
 
 RATE = 200.0
+BIN_S = 0.02
 TIMEOUT_S = 0.2
 """A request that was lost is given up after this; it is the floor of a silence in which one was."""
 
@@ -34,6 +35,16 @@ class Seen:
     good: list[tuple[float, float]] = field(default_factory=list)
     by: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
+    marks: list[tuple[float, str]] = field(default_factory=list)
+
+    def timeline(self, began: float, until: float) -> str:
+        """Return a character for each BIN_S: who answered (`g`reen, `b`lue), `x` where all failed, `.` where none asked."""
+        bins = ["."] * (int((until - began) / BIN_S) + 1)
+        for at, mark in self.marks:
+            place = int((at - began) / BIN_S)
+            if bins[place] in ".x":
+                bins[place] = mark
+        return "".join(bins)
 
     def summary(self, until: float) -> dict[str, Any]:
         """Return the figures, in seconds; the silence that lasts at the end counts."""
@@ -118,10 +129,12 @@ def ask_on_schedule(ask: Ask, seen: Seen, stop: Event) -> None:
             service = ask()
         except (OSError, http.client.HTTPException, zmq.ZMQError, ValueError, KeyError) as error:
             seen.failures[str(error) if str(error).startswith("status") else type(error).__name__] += 1
+            seen.marks.append((time.monotonic(), "x"))
         else:
             now = time.monotonic()
             seen.good.append((now, now - due))
             seen.by[service] += 1
+            seen.marks.append((now, "b" if service.endswith("suite") else "g"))
         due += 1 / RATE
         time.sleep(max(0.5 / RATE, due - time.monotonic()))
 
@@ -137,6 +150,7 @@ def main() -> None:
     seen = {name: Seen() for name in asks}
     stop = Event()
     threads = [Thread(target=ask_on_schedule, args=(asks[name], seen[name], stop)) for name in asks]
+    began = time.monotonic()
     for thread in threads:
         thread.start()
     sys.stdin.read()
@@ -144,7 +158,8 @@ def main() -> None:
     for thread in threads:
         thread.join()
     until = time.monotonic()
-    print(json.dumps({name: each.summary(until) for name, each in seen.items()}))
+    told = {name: each.summary(until) | {"timeline": each.timeline(began, until)} for name, each in seen.items()}
+    print(json.dumps(told))
 
 
 if __name__ == "__main__":

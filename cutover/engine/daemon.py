@@ -11,6 +11,7 @@ from docker.models.containers import Container as DockerContainer
 
 from cutover.engine.address import EngineAddress
 from cutover.engine.inspect import container_from
+from cutover.engine.redact import redacted
 from cutover.engine.translate import translated
 from cutover.errors import EngineError
 from cutover.model import Container
@@ -107,13 +108,14 @@ class Daemon:
             self._container(container_id).update(restart_policy=value)
 
     def logs(self, container_id: str, tail: int = 20) -> list[str]:
-        """Return the last lines of a container's output."""
+        """Return the last lines of a container's output, its secrets masked."""
         with translated(f"Reading the log of {container_id[:12]}"):
-            try:
-                raw = self._container(container_id).logs(tail=tail)
-            except docker.errors.NotFound:
+            details = self._details(container_id)
+            if details is None:
                 return []
-        return [line for line in raw.decode(errors="replace").splitlines() if line.strip()]
+            raw = self._client.api.logs(container_id, tail=tail)
+        text = redacted(raw.decode(errors="replace"), details["Config"].get("Env") or ())
+        return [line for line in text.splitlines() if line.strip()]
 
     def run_inside(self, container_id: str, argv: list[str]) -> bytes:
         """Run a command in a running container and return its output.
@@ -130,11 +132,12 @@ class Daemon:
         return output or b""
 
     def last_health_output(self, container_id: str) -> str:
-        """Return what the last healthcheck printed, "" where there is none."""
+        """Return what the last healthcheck printed, its secrets masked, "" where there is none."""
         with translated(f"Inspecting container {container_id[:12]}"):
             details = self._details(container_id) or {}
         log = (details.get("State", {}).get("Health") or {}).get("Log") or []
-        return str(log[-1].get("Output", "")).strip() if log else ""
+        output = str(log[-1].get("Output", "")).strip() if log else ""
+        return redacted(output, (details.get("Config") or {}).get("Env") or ())
 
     def _container(self, container_id: str) -> DockerContainer:
         return self._client.containers.get(container_id)

@@ -45,13 +45,15 @@ def _restart_policy(policy: Mapping[str, Any]) -> str:
 
 
 def _bindings(ports: Mapping[str, Any]) -> tuple[PortBinding, ...]:
+    """Return the fixed ports: one that Docker is to choose ("", "0" or a range such as "8000-8010") is none."""
     found = set()
     for target, hosts in ports.items():
         number, _, protocol = target.partition("/")
         for host in hosts or ():
-            if host.get("HostPort"):
+            host_port = host.get("HostPort") or ""
+            if host_port.isdigit() and int(host_port):
                 address = _all_addresses_as_none(host.get("HostIp") or "")
-                found.add(PortBinding(address, int(host["HostPort"]), int(number), Protocol(protocol or "tcp")))
+                found.add(PortBinding(address, int(host_port), int(number), Protocol(protocol or "tcp")))
     return tuple(sorted(found))
 
 

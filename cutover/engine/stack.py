@@ -109,7 +109,7 @@ class Stack:
             return subprocess.run(command, capture_output=True, text=True, check=False)
         except FileNotFoundError as error:
             raise RefusedError(
-                "no-docker-cli", "There is no `docker` command on the PATH.", hint="install the Docker CLI and Compose v2"
+                "no-docker-cli", "There is no `docker` command on the PATH.", hint="install docker-cli and Compose v2"
             ) from error
 
     def _up(self, service: str, *, dependencies: bool = False, **options: Any) -> None:

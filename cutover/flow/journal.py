@@ -62,18 +62,22 @@ class Journal:
             OSError: the disk is full or read-only.
 
         """
-        self._seq += 1
-        body = {"seq": self._seq, "at": self._clock.now().isoformat(), "kind": str(kind), "step": step, "data": data}
+        body = {"seq": self._seq + 1, "at": self._clock.now().isoformat(), "kind": str(kind), "step": step, "data": data}
         self._append((json.dumps({**body, "crc": _crc(body)}, separators=(",", ":")) + "\n").encode())
+        self._seq += 1
 
     def _append(self, line: bytes) -> None:
         new = not self.path.exists()
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        before = os.fstat(descriptor).st_size
         try:
             written = 0
             while written < len(line):
                 written += os.write(descriptor, line[written:])
             os.fsync(descriptor)
+        except BaseException:  # a full disk takes half a line, and the next record must not stand behind it
+            os.ftruncate(descriptor, before)
+            raise
         finally:
             os.close(descriptor)
         if new:
@@ -98,14 +102,12 @@ def read(folder: Path) -> Iterator[Record]:
     path = folder / NAME
     if not path.exists():
         return
-    lines = path.read_bytes().split(b"\n")
-    for number, line in enumerate(lines, start=1):
+    whole = path.read_bytes().rpartition(b"\n")[0]  # no newline after it: the crash came in the middle of the write
+    for number, line in enumerate(whole.split(b"\n"), start=1):
         if not line:
             continue
         record = _parse(line)
         if record is None:
-            if number == len(lines):  # no newline after it: the crash came in the middle of the write
-                return
             raise NeedsHandsError(
                 "journal-damaged",
                 f"{path}:{number} is damaged; cutover does not guess what a run did.",

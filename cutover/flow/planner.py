@@ -104,8 +104,10 @@ def _last_parts(request: SwapRequest) -> Parts:
 
 def _missing_dependencies(state: ObservedState, request: SwapRequest) -> Iterator[str]:
     wanted = state.services[request.blue].get("depends_on") or {}
-    for name in sorted(wanted):
-        if name != request.green and not any(c.running for c in state.of_service(name)):
+    for name, terms in sorted(wanted.items()):
+        completed = terms.get("condition") == "service_completed_successfully"
+        done = [c for c in state.of_service(name) if c.running or (completed and c.completed)]
+        if name != request.green and not done:
             yield name
 
 

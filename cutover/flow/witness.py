@@ -7,7 +7,7 @@ from cutover.model import Container
 from cutover.ports.inside import sockets_of
 from cutover.ports.witness import Witness, host_addresses, witness_connection
 
-TIMEOUT_S = 3.0
+TIMEOUT_S = 5.0
 
 
 def witness(container: Container, host: str, port: int, target: int) -> Witness | None:

@@ -23,10 +23,10 @@ class StartDependency(Passive):
         ctx.stack.start_dependency(step.resource)
 
     def check(self, ctx: Context, step: Step, prior: Prior) -> bool:
-        """Say whether it runs."""
+        """Say whether it runs, or ran to its end and succeeded."""
         del prior
         found = ctx.daemon.of_service(ctx.plan.project, step.resource)
-        return bool(found) and found[0].running
+        return bool(found) and (found[0].running or found[0].completed)
 
     def undo(self, ctx: Context, step: Step, prior: Prior) -> None:
         """Stop it, and remove it where it did not exist before."""
