@@ -62,7 +62,13 @@ class Journal:
             OSError: the disk is full or read-only.
 
         """
-        body = {"seq": self._seq + 1, "at": self._clock.now().isoformat(), "kind": str(kind), "step": step, "data": data}
+        body = {
+            "seq": self._seq + 1,
+            "at": self._clock.now().isoformat(),
+            "kind": str(kind),
+            "step": step,
+            "data": data,
+        }
         self._append((json.dumps({**body, "crc": _crc(body)}, separators=(",", ":")) + "\n").encode())
         self._seq += 1
 
