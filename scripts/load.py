@@ -38,7 +38,7 @@ class Seen:
     marks: list[tuple[float, str]] = field(default_factory=list)
 
     def timeline(self, began: float, until: float) -> str:
-        """Return a character for each BIN_S: who answered (`g`reen, `b`lue), `x` where all failed, `.` where none asked."""
+        """Return a character for each BIN_S: `g`reen or `b`lue answered, `x` all failed, `.` nothing came."""
         bins = ["."] * (int((until - began) / BIN_S) + 1)
         for at, mark in self.marks:
             place = int((at - began) / BIN_S)

@@ -89,9 +89,8 @@ def report_text(report: SwapReport) -> str:
         f"{outcome.result}: run {report.run.id if report.run else '-'}, {plan.green} -> {plan.blue}, ports {ports}"
     ]
     if outcome.stall_measured_s is not None:
-        lines.append(
-            f"silence of the legacy ports: {outcome.stall_measured_s:.3f} s measured, {plan.stall_text()} predicted"
-        )
+        predicted = f", {plan.stall_text()} predicted" if plan.stall_cause else ""
+        lines.append(f"silence of the legacy ports: {outcome.stall_measured_s:.3f} s measured{predicted}")
     lines += [f"warning: {w}" for w in outcome.warnings]
     if outcome.error:
         lines.append(error_text(outcome.error))

@@ -11,7 +11,7 @@ from cutover.flow.preflight import check, legacy_bindings
 from cutover.flow.request import SwapRequest
 from cutover.model import Container
 
-RELINK_BASE_S = 0.12
+RELINK_BASE_S = 0.2
 """What `relink` is silent for, measured on 2 cores (scripts/bench): moving the gateway of both containers ..."""
 RELINK_PER_BINDING_S = 0.03
 """... and starting a docker-proxy pair for each published port."""

@@ -16,7 +16,7 @@ from cutover.flow.proof import prove_outside
 from cutover.flow.runs import Result
 from cutover.flow.signals import Interrupted, deferred
 from cutover.flow.steps import HANDLERS
-from cutover.flow.steps.base import Prior
+from cutover.flow.steps.base import Prior, undoes_nothing
 from cutover.model import Colour
 from cutover.probes import ProbeSpec
 
@@ -162,7 +162,7 @@ class Runner:
         wrong = self._guarded(lambda: HANDLERS[step.kind].undo(self._ctx, step, prior))
         if wrong is None:
             self._try_write(Kind.UNDONE, step.id)
-            self._tell(report, StepState.UNDONE, began)
+            self._tell(report, StepState.UNDONE, began, silently=undoes_nothing(HANDLERS[step.kind]))
         return wrong
 
     def _guarded(self, act: Callable[[], object]) -> CutoverError | None:
@@ -211,10 +211,12 @@ class Runner:
         except OSError as error:
             self._ctx.note(f"the journal cannot be written: {error}")
 
-    def _tell(self, report: StepReport, state: StepState, began: float) -> None:
+    def _tell(self, report: StepReport, state: StepState, began: float, *, silently: bool = False) -> None:
         report.state = state
         report.duration_s = self._ctx.clock.monotonic() - began
         step = report.step
+        if silently:
+            return
         self._ctx.observer.tell(StepEvent(step.id, str(step.kind), state, step.title, report.duration_s))
 
     def _outcome(self, result: Result, error: CutoverError | None) -> Outcome:

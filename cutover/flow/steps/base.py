@@ -31,6 +31,11 @@ class Handler(Protocol):
         ...
 
 
+def undoes_nothing(handler: Handler) -> bool:
+    """Say whether a handler has nothing to take back, so that nobody need be told that it did."""
+    return getattr(type(handler), "undo", None) is Passive.undo
+
+
 class Passive:
     """A step that only looks: nothing to observe, nothing to take back."""
 

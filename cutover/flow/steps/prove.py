@@ -20,7 +20,7 @@ class ProveInside(Passive):
         """Wait for every probe and the healthcheck."""
         del step, prior
         for answer in measured(ctx, wait_inside(ctx, Colour.BLUE)):
-            ctx.note(f"{answer.probe} at {answer.address}: {answer.detail}")
+            ctx.note(told(answer))
 
 
 class ProveOutside(Passive):
@@ -30,8 +30,15 @@ class ProveOutside(Passive):
         """Ask through the legacy ports, and see who answers."""
         del step, prior
         for answer in measured(ctx, prove_outside(ctx, Colour.BLUE, timeout_s=ctx.plan.ready_timeout_s)):
-            ctx.note(f"{answer.probe} at {answer.address}: {answer.detail}")
+            ctx.note(told(answer))
         ctx.stall.stop()
+
+
+def told(answer: Answer) -> str:
+    """Return an answer in a line."""
+    who = f" as {answer.identity}" if answer.identity else ""
+    detail = f": {answer.detail}" if answer.detail else ""
+    return f"{answer.address} answers{who} in {answer.elapsed_s * 1000:.0f} ms ({answer.probe}){detail}"
 
 
 def measured(ctx: Context, answers: list[Answer]) -> list[Answer]:
