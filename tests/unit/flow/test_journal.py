@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cutover.errors import NeedsHandsError
@@ -84,6 +84,7 @@ def test_a_reader_believes_what_the_next_writer_keeps(tmp_path: Path) -> None:
     assert [r.seq for r in read(tmp_path)] == [1, 2]
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_a_journal_cut_at_any_byte_is_a_beginning_of_itself(data: st.DataObject) -> None:
     """Never an error, never a record that was not written, and the next record can always be read."""
