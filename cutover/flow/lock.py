@@ -15,7 +15,8 @@ from filelock import FileLock, Timeout
 
 from cutover.clock import Clock
 from cutover.errors import LockHeldError
-from cutover.files import private_folder, write_atomic
+from cutover.files import write_atomic
+from cutover.flow.runs import state_folder
 
 
 @contextmanager
@@ -26,7 +27,7 @@ def locked(state: Path, project: str, clock: Clock) -> Iterator[None]:
         LockHeldError: another process holds it; the message says which, and since when.
 
     """
-    private_folder(state)
+    state_folder(state)
     lock = FileLock(state / f"{project}.lock")
     holder = state / f"{project}.lock.json"
     try:
@@ -66,7 +67,7 @@ def holder_of(state: Path, project: str) -> str | None:
 def _who(holder: Path) -> str:
     try:
         note = json.loads(holder.read_text())
-    except (OSError, ValueError):
+        command = " ".join(["cutover", *note["command"]])
+        return f"`{command}`, process {note['pid']}, since {note['since']}"
+    except (OSError, ValueError, LookupError, TypeError):  # it is about to be written, or somebody else wrote it
         return "a process that has not said who it is yet"
-    command = " ".join(["cutover", *note["command"]])
-    return f"`{command}`, process {note['pid']}, since {note['since']}"

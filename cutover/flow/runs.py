@@ -83,11 +83,8 @@ class Runs:
         return [Run(p) for p in sorted(self.folder.iterdir()) if p.is_dir()]
 
     def new(self, clock: Clock) -> Run:
-        """Make the folder of a new run; the state folder tells git to leave it alone."""
-        private_folder(self.state)
-        ignore = self.state / ".gitignore"
-        if not ignore.exists():
-            ignore.write_text("*\n")
+        """Make the folder of a new run."""
+        state_folder(self.state)
         name = f"{clock.now():%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
         return Run(private_folder(self.folder / name))
 
@@ -112,3 +109,17 @@ class Runs:
     def unfinished(self) -> list[Run]:
         """Return the runs that never came to an end, or to one that needs hands: what `recover` is for."""
         return [r for r in self.all() if r.result is None or r.outcome == Result.NEEDS_HANDS]
+
+
+def state_folder(path: Path) -> Path:
+    """Make the folder that holds the runs and the locks, which tells git to leave it alone, and return it.
+
+    Raises:
+        RefusedError: it cannot be made.
+
+    """
+    private_folder(path)
+    ignore = path / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n")
+    return path

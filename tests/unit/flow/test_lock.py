@@ -1,0 +1,109 @@
+"""One cutover at a time: tried with real processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cutover.errors import ExitCode, LockHeldError
+from cutover.flow.lock import holder_of, locked
+from tests.unit.flow.world import FakeClock
+
+HOLD = """
+import sys
+from pathlib import Path
+from cutover.clock import SystemClock
+from cutover.flow.lock import locked
+state, sys.argv = Path(sys.argv[1]), ["cutover", "swap", "--blue", "secret"]
+with locked(state, "shop", SystemClock()):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Give another process that holds the lock."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdin
+    assert process.stdout
+    try:
+        assert process.stdout.readline() == "held\n"
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        process.stdin.close()
+        process.stdout.close()
+
+
+def test_a_second_one_is_refused_and_told_who_is_at_work(tmp_path: Path, other: subprocess.Popen[str]) -> None:
+    """The verb and the process, and since when; the other options of its command line stay out of it."""
+    with pytest.raises(LockHeldError) as caught, locked(tmp_path, "shop", FakeClock()):
+        pytest.fail("two at a time")
+    error = caught.value
+    assert f"works on project shop: `cutover swap`, process {other.pid}, since 20" in error.message
+    assert (error.reference, error.exit_code) == ("lock-held", ExitCode.REFUSED)
+    assert "secret" not in f"{error.message} {error.evidence}"
+
+
+def test_looking_tells_who_is_at_work_and_takes_nothing(tmp_path: Path, other: subprocess.Popen[str]) -> None:
+    """`status` may ask as often as it likes."""
+    for _ in range(2):
+        assert f"process {other.pid}" in (holder_of(tmp_path, "shop") or "")
+
+
+def test_the_lock_dies_with_its_process(tmp_path: Path, other: subprocess.Popen[str]) -> None:
+    """Nobody has to clean up after a SIGKILL; the note that it left means nothing."""
+    other.send_signal(signal.SIGKILL)
+    other.wait()
+    assert (tmp_path / "shop.lock.json").exists()
+    assert holder_of(tmp_path, "shop") is None
+    with locked(tmp_path, "shop", FakeClock()):
+        assert f"process {os.getpid()}" in (holder_of(tmp_path, "shop") or "")
+
+
+def test_another_project_is_not_locked_out(tmp_path: Path, other: subprocess.Popen[str]) -> None:
+    """The lock is a project's own."""
+    with locked(tmp_path, "library", FakeClock()):
+        assert other.poll() is None
+
+
+def test_the_lock_is_given_back_when_the_work_fails(tmp_path: Path) -> None:
+    """With the note that said who."""
+    with pytest.raises(ZeroDivisionError), locked(tmp_path, "shop", FakeClock()):
+        raise ZeroDivisionError
+    assert holder_of(tmp_path, "shop") is None
+    assert not (tmp_path / "shop.lock.json").exists()
+    with locked(tmp_path, "shop", FakeClock()):
+        assert holder_of(tmp_path, "shop")
+
+
+def test_a_holder_that_has_not_said_who_it_is(tmp_path: Path, other: subprocess.Popen[str]) -> None:
+    """Between the lock and the note, or with a note that is damaged, the lock counts all the same."""
+    note = tmp_path / "shop.lock.json"
+    for content in ("", "{}", "[]", '{"pid": 1}'):
+        note.write_text(content)
+        assert holder_of(tmp_path, "shop") == "a process that has not said who it is yet", content
+    note.unlink()
+    assert holder_of(tmp_path, "shop") == "a process that has not said who it is yet"
+
+
+def test_looking_where_nobody_ever_worked_makes_nothing(tmp_path: Path) -> None:
+    """No lock file, no folder."""
+    assert holder_of(tmp_path / ".cutover", "shop") is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_alone_stays_out_of_git_too(tmp_path: Path) -> None:
+    """A swap that is refused leaves the lock file, and must not change what `git status` says."""
+    with locked(tmp_path / ".cutover", "shop", FakeClock()):
+        assert (tmp_path / ".cutover" / ".gitignore").read_text() == "*\n"
