@@ -8,10 +8,13 @@ import sys
 
 import pytest
 
+from cutover.flow.lock import holder_of
 from tests.scenarios.rig import HERE
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 KILLED = -signal.SIGKILL
+SAMPLE = {1, 4, 9, 16}
+"""Records after which the dearer checks are made too."""
 
 
 def killed(rig, record, *args):
@@ -36,7 +39,7 @@ def converged(rig):
         assert rig.publishes(idle) == set()
         assert (rig.state() == before) is (serving == "old")
         assert rig.leftovers() == []
-        assert rig.cutover("status", "--json").json["lock"] is None
+        assert holder_of(rig.folder / ".cutover", rig.project) is None
         assert rig.nothing_to_do()
         return serving
 
@@ -52,10 +55,12 @@ def test_killed_after_each_record(rig, converged, strategy):
         if code == 0:
             break
         assert code == KILLED
-        assert rig.cutover("swap").code == 1, "a swap is refused before the recovery"
+        if record in SAMPLE:
+            assert rig.cutover("swap").code == 1, "a swap is refused before the recovery"
         told = rig.cutover("recover", "--json")
         assert told.code == 0, (record, told)
-        assert rig.cutover("recover").code == 0, "recover can be called again"
+        if record in SAMPLE:
+            assert rig.cutover("recover").code == 0, "recover can be called again"
         served.append(converged())
         if served[-1] == "new":
             assert rig.cutover("rollback").code == 0
