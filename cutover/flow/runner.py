@@ -135,16 +135,14 @@ class Runner:
     # -- back --------------------------------------------------------------------------------------------------------
 
     def _turn_back(self, error: CutoverError | None, result: Result) -> Outcome:
-        self._try_write(Kind.FAILED, error=error.as_dict() if error else None)
         with deferred(lambda: self._ctx.note("going back to green; this cannot be interrupted, only watched")):
+            self._try_write(Kind.FAILED, error=error.as_dict() if error else None)
             failure = self._undo_all()
-        self._ctx.stall.stop()
-        if failure is not None:
-            end = _needs_hands(failure, error)
-            self._try_end(Result.NEEDS_HANDS)
-            return self._outcome(Result.NEEDS_HANDS, end)
-        self._try_end(result)
-        return self._outcome(result, error)
+            self._ctx.stall.stop()
+            if failure is not None:
+                error, result = _needs_hands(failure, error), Result.NEEDS_HANDS
+            self._try_end(result)
+            return self._outcome(result, error)
 
     def _undo_all(self) -> CutoverError | None:
         """Undo every intent, last first, then see that green answers; return the first failure."""
