@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ ready_timeout_s: 120
 #   http://:6570/health?expect=code:200
 #   tcp://:5570
 # identity= names the field of a JSON answer by which a service says who it is.
-probes:
+probes:{{ "" if probes else " []" }}
 {%- for probe in probes %}
   - {{ probe }}
 {%- endfor %}
@@ -55,8 +55,9 @@ probes:
 # files: [{{ files | join(", ") }}]
 """
 HEALTH_URL = re.compile(
-    r"https?://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\])(?::(?P<port>\d+))?(?P<path>/[^\s\"'|&;)]*)?"
+    r"(?P<scheme>https?)://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\])(?::(?P<port>\d+))?(?P<path>/[^\s\"'|&;)]*)?"
 )
+SCHEMES = {"http": 80, "https": 443}
 HTTP_PORTS = {80, 443, 3000, 5000, 8000, 8001, 8080, 8081, 8888, 9000}
 
 
@@ -83,18 +84,13 @@ def proposed_text(session: Session) -> str:
     project = session.name_project(str(model["name"]))
     running = [c for c in session.daemon.containers(project) if c.running]
     made = propose(model["services"], running, session.options.green, session.options.blue)
+    return rendered(made, project, [f.name for f in session.stack.source.files])
+
+
+def rendered(made: Proposal, project: str, files: Sequence[str]) -> str:
+    """Return a proposal as the text of a cutover.yaml."""
     template = jinja2.Environment(autoescape=False, keep_trailing_newline=True).from_string(TEMPLATE)  # noqa: S701
-    files = [f.name for f in session.stack.source.files]
-    return template.render(
-        green=made.green,
-        blue=made.blue,
-        ports=made.ports,
-        probes=made.probes,
-        why_green=made.why_green,
-        why_blue=made.why_blue,
-        project=project,
-        files=files,
-    )
+    return template.render(**asdict(made), project=project, files=files)
 
 
 def propose(services: Mapping[str, Any], running: Sequence[Container], green: str | None, blue: str | None) -> Proposal:
@@ -118,7 +114,7 @@ def propose(services: Mapping[str, Any], running: Sequence[Container], green: st
         green=chosen,
         blue=successor,
         ports=ports,
-        probes=tuple(_probes(services[chosen])) or tuple(f"tcp://:{p}" for p in ports),
+        probes=tuple(dict.fromkeys(_probes(services[chosen]))),
         why_green="" if green else " (guessed: it publishes ports, and blue's name is the nearest)",
         why_blue="" if blue else " (guessed: it publishes none of them, and its name is the nearest)",
     )
@@ -159,13 +155,13 @@ def _published(service: Mapping[str, Any]) -> Iterator[int]:
 def _probes(service: Mapping[str, Any]) -> Iterator[str]:
     """Guess a probe per published port: the healthcheck's own URL, HTTP on ports where it is usual, else TCP."""
     check = " ".join(map(str, (service.get("healthcheck") or {}).get("test") or ()))
-    urls = {int(m["port"] or 80): m["path"] or "/" for m in HEALTH_URL.finditer(check)}
+    urls = {int(m["port"] or SCHEMES[m["scheme"]]): m for m in HEALTH_URL.finditer(check)}
     for port in service.get("ports") or ():
         number, target = str(port.get("published", "")), int(port["target"])
         if not number.isdigit() or port.get("protocol", "tcp") != "tcp":
             continue
         if target in urls:
-            yield f"http://:{number}{urls[target]}"
+            yield f"{urls[target]['scheme']}://:{number}{urls[target]['path'] or '/'}"
         elif target in HTTP_PORTS:
             yield f"http://:{number}/"
         else:
