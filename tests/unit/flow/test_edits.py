@@ -1,0 +1,70 @@
+"""From moves to edited files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cutover.errors import EditRefusedError
+from cutover.files import sha256
+from cutover.flow.edits import _shown, edited, moved_back
+from cutover.flow.plan import Move
+from cutover.model import PortBinding
+from tests.unit.flow.stage import PLAN
+
+GREEN = b'services:\n  old:\n    image: g\n    ports:\n      - "5570:5570"  # zmq\n      - "6570:6570"\n'
+BLUE = b"services:\n  new:\n    image: b\n"
+MOVES = (Move(PortBinding("", 5570, 5570), 9901),)
+
+
+def test_paths_are_shown_as_a_person_would_write_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Relative below the current folder, whole elsewhere."""
+    here = tmp_path / "shop"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    assert _shown(here / "compose.yaml") == "compose.yaml"
+    assert _shown(here / "sub" / "compose.yaml") == "sub/compose.yaml"
+    assert _shown(tmp_path / "compose.yaml") == str(tmp_path / "compose.yaml")
+
+
+def test_two_files_are_edited_and_the_third_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each edit knows the bytes before and after by their checksums; nothing is written."""
+    monkeypatch.chdir(tmp_path)
+    a, b, c = (tmp_path / name for name in ("a.yaml", "b.yaml", "c.yaml"))
+    edits = edited({a: GREEN, b: BLUE, c: b"services: {}\n"}, "old", "new", MOVES, {})
+    moved = {
+        a: (GREEN, GREEN.replace(b'      - "5570:5570"  # zmq\n', b"")),
+        b: (BLUE, BLUE + b'    ports:\n      - "5570:9901"  # zmq\n'),
+    }
+    assert {e.path: e.after for e in edits} == {path: after for path, (_, after) in moved.items()}
+    assert [(e.before_sha256, e.after_sha256) for e in edits] == [(sha256(x), sha256(y)) for x, y in moved.values()]
+    assert '-      - "5570:5570"  # zmq' in edits[0].diff
+    assert "b/b.yaml" in edits[1].diff
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_the_ports_of_the_plan_move() -> None:
+    """The other one stays with green."""
+    (edit,) = edited({Path("/srv/x.yaml"): GREEN + BLUE.partition(b"\n")[2]}, "old", "new", MOVES, {})
+    assert b'"6570:6570"\n  new:' in edit.after
+
+
+def test_a_refusal_names_the_file_as_a_person_would(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """File and line."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(EditRefusedError) as caught:
+        edited({tmp_path / "a.yaml": GREEN, tmp_path / "b.yaml": b"services: {}\n"}, "old", "new", MOVES, {})
+    assert caught.value.reference == "service-unknown"
+    assert str(tmp_path) not in caught.value.message
+
+
+def test_the_ports_go_back_and_what_others_edited_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file was edited by somebody else since the swap."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "compose.yaml"
+    both = GREEN.replace(b'      - "6570:6570"\n', b"") + BLUE.partition(b"\n")[2]
+    (forth,) = edited({path: both}, "old", "new", PLAN.moves, {})
+    path.write_bytes(forth.after + b"# a line of somebody else\n")
+    (back,) = moved_back(PLAN, (path,), {})
+    assert back.after == both + b"# a line of somebody else\n"
