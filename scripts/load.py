@@ -21,6 +21,8 @@ from typing import Any
 import zmq
 
 RATE = 200.0
+RECONNECT_MS = 10
+"""libzmq's own 100 ms, doubled at random, would measure its patience and not the port's silence."""
 BIN_S = 0.02
 TIMEOUT_S = 0.2
 """A request that was lost is given up after this; it is the floor of a silence in which one was."""
@@ -116,6 +118,7 @@ class Requests:
     def _open(self) -> zmq.Socket[bytes]:
         line: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.REQ)
         line.linger = 0
+        line.reconnect_ivl = RECONNECT_MS
         line.sndtimeo = line.rcvtimeo = round(TIMEOUT_S * 1000)
         line.connect(f"tcp://127.0.0.1:{self._port}")
         return line
