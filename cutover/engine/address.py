@@ -42,18 +42,33 @@ def resolve(context: str | None = None) -> EngineAddress:
     """
     if context is None and os.environ.get("DOCKER_HOST"):
         return EngineAddress(os.environ["DOCKER_HOST"])
-    from docker.context import ContextAPI  # noqa: PLC0415  (150 ms that `--help` need not pay)
+    from docker.context.config import get_current_context_name  # noqa: PLC0415  (150 ms that `--help` need not pay)
 
-    name = context or os.environ.get("DOCKER_CONTEXT") or ContextAPI.get_current_context().name
+    name = context or os.environ.get("DOCKER_CONTEXT") or get_current_context_name()
     if name == "default":
-        return EngineAddress(DEFAULT_SOCKET)
-    found = ContextAPI.get_context(name)
+        return EngineAddress(os.environ.get("DOCKER_HOST") or DEFAULT_SOCKET)
+    return EngineAddress(_host_of(name) or DEFAULT_SOCKET, name)
+
+
+def _host_of(name: str) -> str | None:
+    from docker.context import ContextAPI  # noqa: PLC0415
+
+    try:
+        found = ContextAPI.get_context(name)
+        known = ", ".join(sorted(c.name for c in ContextAPI.contexts())) if found is None else ""
+    except Exception as error:  # the library raises Exception itself for a file that it cannot read
+        raise UsageError(
+            "context-unreadable",
+            f"The Docker context {name!r} cannot be read.",
+            evidence=[str(error)],
+            hint=f"docker context inspect {name}",
+        ) from error
     if found is None:
-        known = ", ".join(sorted(c.name for c in ContextAPI.contexts()))
         raise UsageError(
             "unknown-context",
             f"There is no Docker context named {name!r}.",
             evidence=[f"contexts: {known}"],
             hint="docker context ls",
         )
-    return EngineAddress(found.Host or DEFAULT_SOCKET, name)
+    host: str | None = found.Host
+    return host

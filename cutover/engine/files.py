@@ -51,7 +51,13 @@ def _dotenv(path: Path) -> Iterator[tuple[str, str]]:
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         name, equals, value = line.strip().removeprefix("export ").partition("=")
         if equals and name.strip().startswith("COMPOSE_"):
-            yield name.strip(), value.strip().strip("'\"")
+            yield name.strip(), _unquoted(value.strip())
+
+
+def _unquoted(value: str) -> str:
+    if value[:1] in {"'", '"'}:
+        return value[1:].partition(value[0])[0]
+    return value.partition(" #")[0].rstrip()
 
 
 def _found_above(folder: Path) -> tuple[Path, ...]:

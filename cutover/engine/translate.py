@@ -27,6 +27,7 @@ def translated(action: str) -> Iterator[None]:
         ) from error
     except (
         docker.errors.DockerException,
+        docker.errors.StreamParseError,  # the one that is no DockerException
         requests.exceptions.RequestException,
         urllib3.exceptions.HTTPError,
         OSError,
