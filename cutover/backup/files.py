@@ -28,7 +28,7 @@ class Saved:
             NeedsHandsError: the copy is no longer what was saved.
 
         """
-        content = self.copy.read_bytes()
+        content = self.copy.read_bytes() if self.copy.is_file() else b""
         if sha256(content) != self.state.sha256:
             raise NeedsHandsError(
                 "backup-damaged", f"The backup {self.copy} of {self.path} is damaged; it was not restored."
@@ -54,15 +54,26 @@ def _save(path: Path, copy: Path) -> Saved:
 
 
 def load(folder: Path) -> list[Saved]:
-    """Return what a backup holds; nothing where its manifest was never written."""
+    """Return what a backup holds; nothing where its manifest was never written.
+
+    Raises:
+        NeedsHandsError: its manifest is damaged.
+
+    """
     try:
-        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
+        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_bytes())
+        return [
+            Saved(Path(f["path"]), folder / f["copy"], FileState(f["sha256"], f["mode"], f["uid"], f["gid"]))
+            for f in manifest["files"]
+        ]
     except FileNotFoundError:
         return []
-    return [
-        Saved(Path(f["path"]), folder / f["copy"], FileState(f["sha256"], f["mode"], f["uid"], f["gid"]))
-        for f in manifest["files"]
-    ]
+    except (ValueError, LookupError, TypeError) as error:
+        raise NeedsHandsError(
+            "backup-damaged",
+            f"{folder / MANIFEST} is damaged; nothing was restored from it.",
+            hint=f"the copies themselves lie in {folder}",
+        ) from error
 
 
 def restore(saved: Saved) -> None:
