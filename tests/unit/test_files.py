@@ -1,0 +1,125 @@
+"""Files that a crash, a full disk or another writer leaves old or new, never half."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cutover.errors import FileChangedError, RefusedError
+from cutover.files import private_folder, read_state, replace_if_unchanged, sha256, write_atomic
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Give a file with an unusual mode."""
+    path = tmp_path / "compose.yaml"
+    path.write_bytes(b"old")
+    path.chmod(0o664)
+    return path
+
+
+def mode(path: Path) -> int:
+    """Return permission bits."""
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_content_is_replaced_and_the_mode_kept(file: Path) -> None:
+    """And nothing else is left in the folder."""
+    write_atomic(file, b"new")
+    assert (file.read_bytes(), mode(file)) == (b"new", 0o664)
+    assert list(file.parent.iterdir()) == [file]
+
+
+def test_a_new_file_is_for_its_owner_only_unless_said_otherwise(tmp_path: Path) -> None:
+    """What it holds may be secret."""
+    write_atomic(tmp_path / "a", b"")
+    write_atomic(tmp_path / "b", b"", mode=0o644)
+    assert (mode(tmp_path / "a"), mode(tmp_path / "b")) == (0o600, 0o644)
+
+
+def test_a_link_stays_a_link(file: Path, tmp_path: Path) -> None:
+    """What it leads to is replaced, in its own folder."""
+    (tmp_path / "sub").mkdir()
+    link = tmp_path / "sub" / "link.yaml"
+    link.symlink_to("../compose.yaml")
+    write_atomic(link, b"new")
+    assert link.is_symlink()
+    assert (file.read_bytes(), mode(file)) == (b"new", 0o664)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_the_owner_is_kept(file: Path) -> None:
+    """Root's cutover does not take a user's file from them."""
+    os.chown(file, 4242, 4343)
+    write_atomic(file, b"new")
+    assert (file.stat().st_uid, file.stat().st_gid, mode(file)) == (4242, 4343, 0o664)
+
+
+@pytest.mark.parametrize("where", ["fsync", "fchmod", "replace"])
+def test_a_write_that_fails_leaves_the_old_content(file: Path, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever it fails, with no temporary file behind it."""
+
+    def full(*_args: Any, **_more: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path if where == "replace" else os, where, full)
+    with pytest.raises(OSError, match="No space left"):
+        write_atomic(file, b"new")
+    assert file.read_bytes() == b"old"
+    assert list(file.parent.iterdir()) == [file]
+
+
+def test_content_and_folder_reach_the_disk_in_order(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Content, rename, folder: else a power cut may leave an empty file under the name."""
+    order: list[str] = []
+    real_fsync, real_replace = os.fsync, Path.replace
+
+    def fsync(descriptor: int) -> None:
+        order.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "content")
+        real_fsync(descriptor)
+
+    def replace(self: Path, target: Path) -> Path:
+        order.append("rename")
+        return real_replace(self, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Path, "replace", replace)
+    write_atomic(file, b"new")
+    assert order == ["content", "rename", "folder"]
+
+
+def test_only_known_bytes_are_written_over(file: Path) -> None:
+    """What somebody else wrote meanwhile stays."""
+    replace_if_unchanged(file, b"new", expected_sha256=sha256(b"old"))
+    assert file.read_bytes() == b"new"
+    with pytest.raises(FileChangedError) as caught:
+        replace_if_unchanged(file, b"newer", expected_sha256=sha256(b"old"))
+    assert file.read_bytes() == b"new"
+    assert caught.value.reference == "file-changed"
+    assert caught.value.evidence == (f"expected SHA-256 {sha256(b'old')}", f"found SHA-256    {sha256(b'new')}")
+
+
+def test_a_state_is_what_the_file_is(file: Path) -> None:
+    """Bytes, mode and owner in one go."""
+    content, state = read_state(file)
+    assert content == b"old"
+    assert state.as_dict() == {"sha256": sha256(b"old"), "mode": 0o664, "uid": os.getuid(), "gid": os.getgid()}
+
+
+def test_a_private_folder_is_its_owners_own(tmp_path: Path) -> None:
+    """Made once, and found again."""
+    for _ in range(2):
+        assert mode(private_folder(tmp_path / "a" / "b")) == 0o700
+
+
+def test_a_folder_that_cannot_be_made_is_refused(file: Path) -> None:
+    """With what it is for, and what to do."""
+    with pytest.raises(RefusedError, match="keeps its journal and backups") as caught:
+        private_folder(file / "state")
+    assert caught.value.reference == "state-not-writable"
+    assert str(file) in (caught.value.hint or "")
