@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from itertools import groupby
 from pathlib import Path
@@ -47,14 +48,9 @@ def svg(rounds: list[dict[str, Any]]) -> str:
 
 
 def first_trouble(clients: dict[str, Any]) -> int:
-    """Return the bin in which the first request failed or went unanswered."""
-    places = [min(t.find(c) for c in "x." if t.find(c, 5) >= 0) for t in timelines(clients) if set("x.") & set(t[5:])]
-    return min((p for p in places if p > 0), default=0)
-
-
-def timelines(clients: dict[str, Any]) -> list[str]:
-    """Return the clients' timelines."""
-    return [client["timeline"] for client in clients.values()]
+    """Return the bin in which the longest stretch without a good answer begins."""
+    stretches = [m for client in clients.values() for m in re.finditer(r"[x.]+", client["timeline"].rstrip("x."))]
+    return max(stretches, key=lambda m: len(m[0])).start() if stretches else 0
 
 
 def row(y: int, name: str, line: str, origin: int) -> list[str]:
@@ -62,6 +58,7 @@ def row(y: int, name: str, line: str, origin: int) -> list[str]:
     begin = max(0, origin - int(BEFORE_S / BIN_S))
     shown = line[begin : begin + int((BEFORE_S + AFTER_S) / BIN_S)]
     parts, x = [text(LEFT, y + 11, name, "normal")], LEFT + 90.0
+    shown = re.sub(r"(?<=([gb]))\.{1,2}(?=\1)", lambda m: m[1] * len(m[0]), shown)  # a bin between two answers
     for mark, run in groupby(shown):
         width = len(list(run)) * BIN_S * SCALE
         parts.append(f'<rect x="{x:.1f}" y="{y}" width="{width:.1f}" height="{ROW - 3}" fill="{COLOURS[mark]}"/>')
