@@ -11,7 +11,6 @@ import os
 import shutil
 import stat
 import sys
-from itertools import pairwise
 from pathlib import Path
 
 import click
@@ -21,6 +20,15 @@ from cutover.cli.options import guarded
 from cutover.errors import RefusedError
 
 NAME = "docker-cutover"
+DOCKERS_OWN = {
+    "-c": "DOCKER_CONTEXT",
+    "--context": "DOCKER_CONTEXT",
+    "-H": "DOCKER_HOST",
+    "--host": "DOCKER_HOST",
+    "--config": "DOCKER_CONFIG",
+    **dict.fromkeys(("-l", "--log-level", "--tlscacert", "--tlscert", "--tlskey"), ""),
+}
+"""The Docker CLI's own options that take a value, with the variable that means the same; "" without one."""
 METADATA = {
     "SchemaVersion": "0.1.0",
     "Vendor": "cutover",
@@ -42,15 +50,33 @@ def main() -> None:
 
 def _own(arguments: list[str]) -> list[str]:
     """Return the arguments after the plugin's name; `docker --context X cutover ...` puts its own before it."""
-    if "cutover" not in arguments:
-        return arguments
-    before, after = arguments[: arguments.index("cutover")], arguments[arguments.index("cutover") + 1 :]
-    for name, value in pairwise(before):
-        if name in {"-c", "--context"}:
-            os.environ["DOCKER_CONTEXT"] = value
-        elif name in {"-H", "--host"}:
-            os.environ["DOCKER_HOST"] = value
-    return after
+    chosen: dict[str, str] = {}
+    rest = iter(arguments)
+    for argument in rest:
+        if argument == "cutover":
+            _choose(chosen)
+            return list(rest)
+        if not argument.startswith("-"):
+            break
+        name, value = _split(argument)
+        if name in DOCKERS_OWN:
+            chosen[DOCKERS_OWN[name]] = next(rest, "") if value is None else value
+    return arguments
+
+
+def _split(option: str) -> tuple[str, str | None]:
+    """Return name and value of `--context=X`, `-cX`, `-c=X`; None where the value is the next argument."""
+    if option.startswith("--"):
+        name, _, value = option.partition("=")
+        return name, value or None
+    return option[:2], option[2:].removeprefix("=") or None
+
+
+def _choose(chosen: dict[str, str]) -> None:
+    """Have the Engine meant that was named: an option of the Docker CLI beats the environment."""
+    if "DOCKER_CONTEXT" in chosen:
+        os.environ.pop("DOCKER_HOST", None)
+    os.environ.update({name: value for name, value in chosen.items() if name})
 
 
 @click.group()
