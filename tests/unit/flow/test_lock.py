@@ -31,7 +31,11 @@ with locked(state, "shop", SystemClock()):
 def other(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """Give another process that holds the lock."""
     process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", HOLD, str(tmp_path)],
+        cwd=Path(__file__).parents[3],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert process.stdin
     assert process.stdout
