@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from cutover.errors import CutoverError, ExitCode
+from cutover.errors import CutoverError, ExitCode, RefusedError
 
 PROJECT_OPTIONS = (
     click.option(
@@ -84,11 +84,22 @@ def guarded(command: Callable[..., int]) -> Callable[..., None]:
         except CutoverError as error:
             code = show_error(error, as_json=bool(given.get("as_json")))
         except (Interrupted, KeyboardInterrupt):
-            click.echo("interrupted; nothing was changed", err=True)
+            click.echo("interrupted; what is left to do: cutover status", err=True)
             code = ExitCode.INTERRUPTED
+        except BrokenPipeError:  # whoever reads our output has gone: click ends quietly
+            raise
+        except OSError as error:
+            code = show_error(_from_system(error), as_json=bool(given.get("as_json")))
         raise SystemExit(int(code))
 
     return run
+
+
+def _from_system(error: OSError) -> RefusedError:
+    where = f" ({error.filename})" if error.filename else ""
+    return RefusedError(
+        "system-refused", f"The system refused{where}: {error.strerror or error}.", hint="df -h .; then cutover status"
+    )
 
 
 def show_error(error: CutoverError, *, as_json: bool) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import signal
 from collections.abc import Callable
@@ -64,9 +65,29 @@ def test_every_error_has_its_exit_code(error: Exception, code: int, capsys: pyte
 
 @pytest.mark.parametrize("error", [Interrupted(signal.SIGTERM), KeyboardInterrupt()])
 def test_an_interruption_before_anything_was_done(error: BaseException, capsys: pytest.CaptureFixture[str]) -> None:
-    """130, as shells expect."""
+    """130, as shells expect; `commit` may have begun, so nobody says that nothing was changed."""
     assert ended(raising(error)) == 130
-    assert capsys.readouterr().out == ""
+    assert capsys.readouterr() == ("", "interrupted; what is left to do: cutover status\n")
+
+
+def test_a_disk_that_is_full_before_the_run_began_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """Not with a traceback: the lock and the state folder are written before there is a run."""
+    assert ended(raising(OSError(errno.ENOSPC, "No space left on device", "/srv/x"))) == 1
+    assert capsys.readouterr().err == (
+        "cutover: The system refused (/srv/x): No space left on device.\n"
+        "  next: df -h .; then cutover status\n"
+        "  (system-refused)\n"
+    )
+
+
+def test_a_reader_that_has_gone_is_left_to_click() -> None:
+    """`cutover history | head -1` ends quietly."""
+
+    def verb(**_given: object) -> int:
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        guarded(verb)()
 
 
 @pytest.mark.parametrize("code", [0, 1, 4])
