@@ -84,8 +84,7 @@ def guarded(command: Callable[..., int]) -> Callable[..., None]:
         except CutoverError as error:
             code = show_error(error, as_json=bool(given.get("as_json")))
         except (Interrupted, KeyboardInterrupt):
-            click.echo("interrupted; what is left to do: cutover status", err=True)
-            code = ExitCode.INTERRUPTED
+            code = show_error(_interrupted(), as_json=bool(given.get("as_json")))
         except BrokenPipeError:  # whoever reads our output has gone: click ends quietly
             raise
         except OSError as error:
@@ -93,6 +92,12 @@ def guarded(command: Callable[..., int]) -> Callable[..., None]:
         raise SystemExit(int(code))
 
     return run
+
+
+def _interrupted() -> CutoverError:
+    error = CutoverError("interrupted", "Interrupted; what is left to do, if anything:", hint="cutover status")
+    error.exit_code = ExitCode.INTERRUPTED
+    return error
 
 
 def _from_system(error: OSError) -> RefusedError:
@@ -107,7 +112,18 @@ def show_error(error: CutoverError, *, as_json: bool) -> int:
     if as_json:
         import json  # noqa: PLC0415
 
-        click.echo(json.dumps({"run": None, "result": "refused", "error": error.as_dict()}, indent=1))
+        result = "interrupted" if error.exit_code is ExitCode.INTERRUPTED else "refused"
+        nothing: dict[str, object] = {"strategy": None, "green": None, "blue": None, "ports": [], "steps": []}
+        measured = {"stall_predicted_s": None, "stall_measured_s": None}
+        shown = {
+            "run": None,
+            "result": result,
+            **nothing,
+            **measured,
+            "error": error.as_dict(),
+            "rollback_command": None,
+        }
+        click.echo(json.dumps(shown, indent=1))
     else:
         from cutover.cli.render import error_text  # noqa: PLC0415
 

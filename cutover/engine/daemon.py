@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import docker
 import docker.errors
+import requests.exceptions
 from docker.models.containers import Container as DockerContainer
+from docker.types import IPAMConfig, IPAMPool
+from docker.utils import version_lt
 
 from cutover.engine.address import EngineAddress
 from cutover.engine.inspect import container_from
@@ -17,6 +21,9 @@ from cutover.errors import EngineError
 from cutover.model import Container
 
 API_TIMEOUT_S = 60
+GATEWAY_PRIORITY_API = "1.48"
+"""Engine 28.0: from here on a container's endpoints have a priority, and names decide between equals only."""
+GATEWAY_PRIORITY = 2**31 - 1
 
 
 def see_engine(address: EngineAddress) -> None:
@@ -165,10 +172,30 @@ class Daemon:
         with translated(f"Looking for network {name}"):
             return any(n.name == name for n in self._client.networks.list(names=[name]))
 
-    def create_macvlan(self, name: str, parent: str, labels: Mapping[str, str]) -> None:
-        """Create a macvlan network over the interface `parent`."""
+    def has_ipv6(self, network: str) -> bool:
+        """Say whether the containers of a network get IPv6 addresses there, False where it is gone."""
+        with translated(f"Inspecting network {network}"):
+            try:
+                return bool(self._client.networks.get(network).attrs.get("EnableIPv6"))
+            except docker.errors.NotFound:
+                return False
+
+    def create_macvlan(self, name: str, parent: str, labels: Mapping[str, str], *, ipv6: bool) -> None:
+        """Create a macvlan network over the interface `parent`, where `ipv6` with a random private subnet (RFC 4193).
+
+        Engines before 27 do not choose an IPv6 subnet themselves.
+        """
+        drawn = secrets.token_hex(5)
+        pool = IPAMPool(subnet=f"fd{drawn[:2]}:{drawn[2:6]}:{drawn[6:]}::/64")
         with translated(f"Creating network {name}"):
-            self._client.networks.create(name, driver="macvlan", options={"parent": parent}, labels=dict(labels))
+            self._client.networks.create(
+                name,
+                driver="macvlan",
+                options={"parent": parent},
+                labels=dict(labels),
+                enable_ipv6=ipv6,
+                ipam=IPAMConfig(pool_configs=[pool]) if ipv6 else None,
+            )
 
     def remove_network(self, name: str) -> None:
         """Remove a network; nothing happens where it is gone."""
@@ -183,9 +210,21 @@ class Daemon:
         return current is not None and any(e.network == network for e in current.endpoints)
 
     def connect(self, network: str, container_id: str) -> None:
-        """Connect a container to a network."""
+        """Connect a container to a network; before all others of its networks, where the Engine can be told so."""
+        api = self._client.api
         with translated(f"Connecting {container_id[:12]} to {network}"):
-            self._client.api.connect_container_to_network(container_id, network)
+            if version_lt(api.api_version, GATEWAY_PRIORITY_API):
+                api.connect_container_to_network(container_id, network)
+                return
+            reply = api.post(  # the library's own call does not know this field
+                f"{api.base_url}/v{api.api_version}/networks/{network}/connect",
+                json={"Container": container_id, "EndpointConfig": {"GwPriority": GATEWAY_PRIORITY}},
+                timeout=API_TIMEOUT_S,
+            )
+            try:
+                reply.raise_for_status()
+            except requests.exceptions.HTTPError as error:
+                docker.errors.create_api_error_from_http_exception(error)
 
     def disconnect(self, network: str, container_id: str) -> None:
         """Disconnect a container from a network."""

@@ -13,6 +13,9 @@ from cutover.errors import EngineError, EngineGoneError
 
 NO_ENGINE_HINT = "see that the Engine runs (`systemctl start docker`) and that this user may use it (`docker info`)"
 
+SILENCE = (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError)
+"""What a connection raises on which nobody answers."""
+
 
 @contextmanager
 def translated(action: str) -> Iterator[None]:
@@ -25,16 +28,18 @@ def translated(action: str) -> Iterator[None]:
         raise EngineError(
             "engine-refused", f"{action}: the Engine refused.", evidence=[_words(error)], hint="docker info"
         ) from error
-    except (
-        docker.errors.DockerException,
-        docker.errors.StreamParseError,  # the one that is no DockerException
-        requests.exceptions.RequestException,
-        urllib3.exceptions.HTTPError,
-        OSError,
-    ) as error:
-        raise EngineGoneError(
-            "engine-gone", f"{action}: no Docker Engine answers.", evidence=[str(error).strip()], hint=NO_ENGINE_HINT
-        ) from error
+    except (docker.errors.DockerException, docker.errors.StreamParseError) as error:
+        if isinstance(error.__context__, SILENCE):  # "Error while fetching server API version"
+            raise _gone(action, error) from error
+        raise EngineError("engine-refused", f"{action}: {error}", hint="docker info") from error
+    except SILENCE as error:
+        raise _gone(action, error) from error
+
+
+def _gone(action: str, error: Exception) -> EngineGoneError:
+    return EngineGoneError(
+        "engine-gone", f"{action}: no Docker Engine answers.", evidence=[str(error).strip()], hint=NO_ENGINE_HINT
+    )
 
 
 def _words(error: docker.errors.APIError) -> str:

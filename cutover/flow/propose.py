@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from ruamel.yaml import YAML
 
 from cutover import config
 from cutover.errors import RefusedError, UsageError
@@ -22,10 +23,10 @@ TEMPLATE = """\
 # What `cutover swap` does where no option says otherwise. Every key that there is stands here.
 
 # The service that answers on the legacy ports now{{ why_green }}.
-green: {{ green }}
+green: {{ green | quoted }}
 
 # The service that is to replace it{{ why_blue }}. It must be in the compose file, with no legacy port of its own.
-blue: {{ blue }}
+blue: {{ blue | quoted }}
 
 # Legacy ports: those of green that move to blue. Write "5570:9901" where blue listens on 9901 inside.
 ports: [{{ ports | join(", ") }}]
@@ -89,8 +90,15 @@ def proposed_text(session: Session) -> str:
 
 def rendered(made: Proposal, project: str, files: Sequence[str]) -> str:
     """Return a proposal as the text of a cutover.yaml."""
-    template = jinja2.Environment(autoescape=False, keep_trailing_newline=True).from_string(TEMPLATE)  # noqa: S701
+    environment = jinja2.Environment(autoescape=False, keep_trailing_newline=True)  # noqa: S701  (YAML, not HTML)
+    environment.filters["quoted"] = _quoted
+    template = environment.from_string(TEMPLATE)
     return template.render(**asdict(made), project=project, files=files)
+
+
+def _quoted(name: str) -> str:
+    """Return a service's name as YAML reads it back: some look like a number or a boolean."""
+    return name if isinstance(YAML(typ="safe", pure=True).load(name), str) else f'"{name}"'
 
 
 def propose(services: Mapping[str, Any], running: Sequence[Container], green: str | None, blue: str | None) -> Proposal:

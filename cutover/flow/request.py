@@ -82,7 +82,7 @@ def swap_request(options: Options, settings: Settings) -> SwapRequest:
     return SwapRequest(
         green=_named("green", options.green or settings.green),
         blue=_named("blue", options.blue or settings.blue),
-        ports=tuple(PortRequest.parse(p) for p in options.ports or settings.ports),
+        ports=tuple(dict.fromkeys(PortRequest.parse(p) for p in options.ports or settings.ports)),
         strategy=Strategy(options.strategy) if options.strategy else settings.strategy,
         probes=probes_of(options, settings),
         observe_s=settings.observe_s if options.observe_s is None else options.observe_s,

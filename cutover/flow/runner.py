@@ -84,8 +84,11 @@ class Runner:
     def do_more(self, step: Step) -> Outcome:
         """Do one more step on a run that is done (`commit`); a failure leaves it to be done again."""
         self._reports[step.id] = StepReport(step)
-        self._do(step)
-        self._record_end(Result.DONE, committed=True)
+        try:
+            self._do(step)
+            self._record_end(Result.DONE, committed=True)
+        except CutoverError as error:
+            return self._outcome(Result.NEEDS_HANDS, _needs_hands(error, None, "Closing the swap"))
         return self._outcome(Result.DONE, None)
 
     def go_back(self, intents: list[tuple[Step, Prior]], *, error: CutoverError | None = None) -> Outcome:
@@ -246,11 +249,11 @@ def _from_defect(error: Exception) -> StepError:
     )
 
 
-def _needs_hands(failure: CutoverError, error: CutoverError | None) -> NeedsHandsError:
+def _needs_hands(failure: CutoverError, error: CutoverError | None, what: str = "Going back") -> NeedsHandsError:
     first = [f"what failed first: {error.message}", *error.evidence] if error else []
     return NeedsHandsError(
         failure.reference,
-        f"Going back failed: {failure.message}",
+        f"{what} failed: {failure.message}",
         evidence=[*failure.evidence, *first],
         hint=failure.hint or "cutover recover",
     )

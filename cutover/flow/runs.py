@@ -85,7 +85,8 @@ class Runs:
     def new(self, clock: Clock) -> Run:
         """Make the folder of a new run."""
         state_folder(self.state)
-        name = f"{clock.now():%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
+        now = clock.now()
+        name = f"{now:%Y%m%dT%H%M%S}.{now.microsecond // 1000:03}-{secrets.token_hex(2)}"
         return Run(private_folder(self.folder / name))
 
     def get(self, run_id: str) -> Run:

@@ -113,12 +113,20 @@ def test_json_is_one_object_for_an_error_too(bare: Path, verb: str) -> None:
     assert json.loads(result.stdout) == {
         "run": None,
         "result": "refused",
+        "strategy": None,
+        "green": None,
+        "blue": None,
+        "ports": [],
+        "steps": [],
+        "stall_predicted_s": None,
+        "stall_measured_s": None,
         "error": {
             "reference": "no-compose-file",
             "message": f"There is no compose file {bare}/gone.yaml.",
             "evidence": [],
             "hint": "check the path after -f",
         },
+        "rollback_command": None,
     }
 
 

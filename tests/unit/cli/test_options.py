@@ -67,7 +67,10 @@ def test_every_error_has_its_exit_code(error: Exception, code: int, capsys: pyte
 def test_an_interruption_before_anything_was_done(error: BaseException, capsys: pytest.CaptureFixture[str]) -> None:
     """130, as shells expect; `commit` may have begun, so nobody says that nothing was changed."""
     assert ended(raising(error)) == 130
-    assert capsys.readouterr() == ("", "interrupted; what is left to do: cutover status\n")
+    assert capsys.readouterr() == (
+        "",
+        "cutover: Interrupted; what is left to do, if anything:\n  next: cutover status\n  (interrupted)\n",
+    )
 
 
 def test_a_disk_that_is_full_before_the_run_began_is_told(capsys: pytest.CaptureFixture[str]) -> None:

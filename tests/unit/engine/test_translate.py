@@ -64,6 +64,13 @@ def test_each_is_translated(kind: type[Exception]) -> None:
     assert caught.value.__cause__ is original
 
 
+def unanswered(words: str) -> Exception:
+    """Return what the library makes of a socket on which nobody answers."""
+    error = docker.errors.DockerException(words)
+    error.__context__ = requests.exceptions.ConnectionError("no such file")
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "kind", "reference", "message", "evidence"),
     [
@@ -72,7 +79,7 @@ def test_each_is_translated(kind: type[Exception]) -> None:
         (docker.errors.ImageNotFound("404"), EngineError, "not-found", "Asking: 404", ()),
         (docker.errors.APIError("409", explanation="port is already allocated"), EngineError, "engine-refused",
          "Asking: the Engine refused.", ("port is already allocated",)),
-        (docker.errors.DockerException("no socket"), EngineGoneError, "engine-gone",
+        (unanswered("no socket"), EngineGoneError, "engine-gone",
          "Asking: no Docker Engine answers.", ("no socket",)),
         (ConnectionResetError(104, "reset"), EngineGoneError, "engine-gone",
          "Asking: no Docker Engine answers.", ("[Errno 104] reset",)),

@@ -271,8 +271,10 @@ def test_one_more_step_that_fails_takes_nothing_back(stage: Stage) -> None:
     """The swap stays done; the step is there to be done again."""
     Runner(stage.ctx, stage.journal).run()
     stage.handler.on["apply c01"] = failing(StepError("x", "x"))
-    with pytest.raises(StepError):
-        Runner(stage.ctx, stage.journal).do_more(commit_step(PLAN))
+    outcome = Runner(stage.ctx, stage.journal).do_more(commit_step(PLAN))
+    assert outcome.result is Result.NEEDS_HANDS
+    assert outcome.error is not None
+    assert outcome.error.message == "Closing the swap failed: x"
     assert stage.records.endswith("done:s04 result intent:c01")
     assert not [entry for entry in stage.log if entry.startswith("undo")]
     assert Run(stage.folder).outcome == "unfinished"

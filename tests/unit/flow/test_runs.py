@@ -77,7 +77,7 @@ def test_a_run_tells_what_it_set_out_to_do(tmp_path: Path) -> None:
 def test_a_new_run_has_a_folder_that_only_its_owner_reads(tmp_path: Path) -> None:
     """Its name says when; the state folder tells git to leave it alone."""
     run = Runs(tmp_path, "shop").new(FakeClock())
-    assert run.id.startswith("20260301T120000-")
+    assert run.id.startswith("20260301T120000.000-")
     assert run.folder.parent == tmp_path / ".cutover" / "shop"
     modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in (run.folder, tmp_path / ".cutover")}
     assert modes == {run.id: 0o700, ".cutover": 0o700}
