@@ -14,8 +14,8 @@ priority where there are priorities.
 
 A start joins the networks in random order (source: moby, `daemon/container_operations.go`, `allocateNetwork`: a map).
 When the park network does not come first, Docker tries to bind the ports that green holds, and refuses the start before
-any process ran, 38 ms later (28.5: 250 ms). Measured on 20.10 with two networks: 13 of 40 starts take; 26.1 and 28.5 are
-no different, nor does the priority change that order. So it is tried again.
+any process ran, 38 ms later (28.5: 250 ms). Measured on 20.10 with two networks: 13 of 40 starts take; 26.1 and 28.5
+are no different, nor does the priority change that order. So it is tried again.
 """
 
 from __future__ import annotations
