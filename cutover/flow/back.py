@@ -16,7 +16,7 @@ from cutover.flow.session import Session
 from cutover.flow.signals import interruptible
 from cutover.flow.steps.base import Prior
 from cutover.flow.steps.files import see_files_ours
-from cutover.flow.swap import SwapReport
+from cutover.flow.swap import SwapReport, about
 from cutover.probes import ProbeSpec, parse
 
 COMMIT_STEP = "c01"
@@ -171,9 +171,8 @@ def _reopen(session: Session, run: Run) -> tuple[Context, Journal]:
 
 def _probes(session: Session, run: Run, plan: Plan) -> tuple[ProbeSpec, ...]:
     """Return the probes that are configured now for the run's ports, else those that the run was started with."""
-    ports = {m.binding.host_port for m in plan.moves}
     try:
-        configured = tuple(p for p in probes_of(session.options, session.settings) if p.port in ports)
+        configured = about(plan, probes_of(session.options, session.settings))
     except UsageError:
         configured = ()
     return configured or tuple(parse(text) for text in run.header.get("probes", ()))

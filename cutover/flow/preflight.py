@@ -207,4 +207,11 @@ def _bindings_of(port: PortRequest, request: SwapRequest, green: Container) -> I
             evidence=[f"it publishes {', '.join(map(str, green.published))}"],
             hint="cutover ports",
         )
+    if port.blue_target and len({b.target for b in found}) > 1:
+        raise RefusedError(
+            "target-ambiguous",
+            f"Port {port.host_port} leads to several ports inside {request.green}; :{port.blue_target} could mean any.",
+            evidence=[str(b) for b in found],
+            hint=f"--port {port.host_port}, and let {request.blue} listen where {request.green} does",
+        )
     yield from ((b, port.blue_target or b.target) for b in found)

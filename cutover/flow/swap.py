@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,9 @@ from cutover.flow.preflight import see_writable
 from cutover.flow.request import SwapRequest, swap_request
 from cutover.flow.runner import Outcome, Runner
 from cutover.flow.runs import Run, Runs
-from cutover.flow.session import Session, default_probes
+from cutover.flow.session import Session
 from cutover.flow.signals import interruptible
+from cutover.probes import ProbeSpec
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,7 @@ def swap(session: Session) -> SwapReport:
     with interruptible(), locked(runs.state, project, session.clock):
         plan = make_plan(session, request)
         run = runs.new(session.clock)
-        request = _with_probes(request, plan)
-        ctx = session.context(plan, run, request.probes)
+        ctx = session.context(plan, run, about(plan, request.probes))
         return SwapReport(run, plan, Runner(ctx, Journal(run.folder, session.clock)).run())
 
 
@@ -84,5 +84,7 @@ def make_plan(session: Session, request: SwapRequest) -> Plan:
     return plan
 
 
-def _with_probes(request: SwapRequest, plan: Plan) -> SwapRequest:
-    return request if request.probes else replace(request, probes=default_probes(plan.moves))
+def about(plan: Plan, probes: tuple[ProbeSpec, ...]) -> tuple[ProbeSpec, ...]:
+    """Return the probes that ask for a port that moves, or for an address of their own."""
+    ports = {m.binding.host_port for m in plan.moves}
+    return tuple(p for p in probes if p.host or p.port in ports)

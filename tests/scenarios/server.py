@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import zmq
 
 NAME, FAIL = os.environ["NAME"], os.environ.get("FAIL", "")
+HTTP_PORT = int(os.environ.get("HTTP_PORT", "6570"))
 STATUS = "wrong" if FAIL == "wrong" else "ok"
 WHO = "somebody-else" if FAIL == "stranger" else NAME
 
@@ -38,7 +39,7 @@ def main():
         sys.exit("cannot read the weights")
     if FAIL == "crash-later":
         threading.Timer(float(os.environ.get("CRASH_AFTER_S", "3")), os._exit, (1,)).start()
-    threading.Thread(target=ThreadingHTTPServer(("0.0.0.0", 6570), Health).serve_forever, daemon=True).start()
+    threading.Thread(target=ThreadingHTTPServer(("0.0.0.0", HTTP_PORT), Health).serve_forever, daemon=True).start()
     socket = zmq.Context().socket(zmq.REP)
     socket.bind("tcp://0.0.0.0:5570")
     sys.stdout.write("successfully bound\n")

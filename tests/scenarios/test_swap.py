@@ -133,3 +133,54 @@ def test_no_secret_is_written_or_told(rig):
     assert journals
     assert not any("hunter2-canary" in text for text in outputs + journals)
     assert (rig.folder / ".cutover").stat().st_mode & 0o077 == 0
+
+
+IPV6 = """
+networks:
+  default:
+    enable_ipv6: true
+    ipam: {{config: [{{subnet: "fd00:c7:{number}::/64"}}]}}
+"""
+LOWER_NAME = """
+networks:
+  default:
+    name: 0-a-{number}
+"""
+
+
+@pytest.mark.parametrize("networks", [IPV6, LOWER_NAME], ids=["ipv6", "a-name-that-sorts-first"])
+def test_networks_that_docker_prefers(cold_rig, networks):
+    """A network with IPv6, or one whose name sorts before the park network's, does not hinder parking."""
+    rig = cold_rig
+    rig.template += networks.replace("{number}", rig.project[-4:])
+    rig.write()
+    rig.up()
+    before = rig.state()
+    told = rig.swap()
+    assert told.code == 0, told
+    assert rig.answers() == "new"
+    assert rig.nothing_to_do()
+    assert rig.cutover("rollback").code == 0
+    assert rig.answers() == "old"
+    assert rig.state() == before
+    assert rig.leftovers() == []
+
+
+def test_one_port_of_two_to_another_port_inside(cold_rig):
+    """`recreate` moves one port, to another target inside blue; green keeps the other one."""
+    rig = cold_rig
+    rig.template = rig.template.replace(", FAIL:", ', HTTP_PORT: "6571", FAIL:')
+    rig.template = rig.template.replace("127.0.0.1:6570/", "127.0.0.1:6571/")
+    rig.write()
+    rig.up()
+    before = rig.state()
+    told = rig.swap("--strategy", "recreate", "--port", f"{rig.http}:6571")
+    assert told.code == 0, told
+    assert rig.answers() == "new"
+    assert f"- '{rig.http}:6571'" in rig.file.read_text()
+    assert (rig.publishes("old"), rig.publishes("new")) == ({rig.zmq}, {rig.http})
+    assert rig.nothing_to_do()
+    back = rig.cutover("rollback")
+    assert back.code == 0, back
+    assert rig.answers() == "old"
+    assert rig.state() == before
