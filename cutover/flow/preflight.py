@@ -167,10 +167,14 @@ def legacy_bindings(request: SwapRequest, green: Container) -> list[tuple[PortBi
     """Return what moves: each binding of green, with the port on which blue listens inside.
 
     Raises:
-        RefusedError: green does not publish a port, or would keep one that `relink` cannot leave with it.
+        UsageError: a port is named twice, for two ports inside blue.
+        RefusedError: green does not publish a port, or would keep one that `relink` cannot leave with it, or two that
+            lead to one port inside green would lead to two inside blue.
 
     """
-    chosen = list(_chosen(request, green))
+    _ports_make_sense(request)
+    chosen = list(dict.fromkeys(_chosen(request, green)))
+    _targets_are_clear(request, chosen)
     rest = set(green.wanted) - {b for b, _ in chosen}
     if request.strategy is Strategy.RELINK and rest:
         kept = ", ".join(map(str, sorted(rest)))
@@ -180,6 +184,35 @@ def legacy_bindings(request: SwapRequest, green: Container) -> list[tuple[PortBi
             hint="name no --port to move them all, or use --strategy recreate",
         )
     return chosen
+
+
+def _ports_make_sense(request: SwapRequest) -> None:
+    named: dict[int, PortRequest] = {}
+    for port in request.ports:
+        first = named.setdefault(port.host_port, port)
+        if first.blue_target != port.blue_target:
+            inside = [f":{p.blue_target}" if p.blue_target else "no port inside" for p in (first, port)]
+            raise UsageError(
+                "bad-port",
+                f"Port {port.host_port} is named twice, with {inside[0]} and with {inside[1]}.",
+                hint=f"name it once: --port {port.host_port}, or --port {port.host_port}:INSIDE",
+            )
+
+
+def _targets_are_clear(request: SwapRequest, chosen: list[tuple[PortBinding, int]]) -> None:
+    """See that each port inside green becomes one port inside blue: the editor can tell them apart no further."""
+    first: dict[int, tuple[PortBinding, int]] = {}
+    for binding, target in chosen:
+        other, meant = first.setdefault(binding.target, (binding, target))
+        if meant != target:
+            raise RefusedError(
+                "target-ambiguous",
+                f"{other.host_port} and {binding.host_port} lead to the same port inside {request.green}, "
+                f"{binding.target}, and would lead to two inside {request.blue}.",
+                evidence=[f"{b} would lead to {t} in {request.blue}" for b, t in ((other, meant), (binding, target))],
+                hint=f"name one port inside {request.blue} for both: "
+                f"--port {other.host_port}:INSIDE --port {binding.host_port}:INSIDE",
+            )
 
 
 def _chosen(request: SwapRequest, green: Container) -> Iterator[tuple[PortBinding, int]]:

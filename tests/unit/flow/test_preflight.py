@@ -168,3 +168,54 @@ def test_a_port_published_on_two_addresses_moves_on_both() -> None:
     green = replace(GREEN, published=both, wanted=both)
     moves = moves_of(observed(containers=(green,)), asked(ports=(PortRequest(5570, 9901),)))
     assert [str(m.to_blue) for m in moves] == ["10.0.0.1:5570:9901", "127.0.0.1:5570:9901"]
+
+
+TWICE = (PortBinding("", 21300, 5570), PortBinding("", 21302, 5570))
+SHARED = replace(GREEN, published=TWICE, wanted=TWICE)
+
+
+@pytest.mark.parametrize(
+    "ports",
+    [
+        (PortRequest(21300, 9901), PortRequest(21302)),
+        (PortRequest(21302), PortRequest(21300, 9901)),
+        (PortRequest(21300, 9901), PortRequest(21302, 9902)),
+    ],
+)
+def test_two_ports_of_one_target_cannot_part(ports: tuple[PortRequest, ...]) -> None:
+    """The editor retargets by the port inside: both would lead to what was meant for one."""
+    error = refusal({"containers": (SHARED,)}, {"ports": ports})
+    assert (error.reference, error.exit_code) == ("target-ambiguous", ExitCode.REFUSED)
+    assert "21300:5570 would lead to 9901 in new" in error.evidence
+    assert "--port 21302:INSIDE" in (error.hint or "")
+
+
+@pytest.mark.parametrize("inside", [None, 9901])
+def test_two_ports_of_one_target_move_together(inside: int | None) -> None:
+    """To the same port inside blue, whichever it is."""
+    ports = (PortRequest(21300, inside), PortRequest(21302, inside))
+    moves = moves_of(observed(containers=(SHARED,)), asked(ports=ports))
+    assert [(str(m.binding), m.blue_target) for m in moves] == [
+        ("21300:5570", inside or 5570),
+        ("21302:5570", inside or 5570),
+    ]
+
+
+def test_one_of_two_ports_of_one_target_may_go_elsewhere() -> None:
+    """`recreate` leaves the other with green, and what stays is not retargeted."""
+    request = asked(strategy=RECREATE, ports=(PortRequest(21300, 9901),))
+    assert [str(m.to_blue) for m in moves_of(observed(containers=(SHARED,)), request)] == ["21300:9901"]
+
+
+@pytest.mark.parametrize("second", [None, 9902])
+def test_a_port_named_twice_for_two_ports_inside_makes_no_sense(second: int | None) -> None:
+    """Either could be meant."""
+    error = refusal({}, {"ports": (PortRequest(5570, 9901), PortRequest(5570, second))})
+    assert (error.reference, error.exit_code) == ("bad-port", ExitCode.USAGE)
+    assert "named twice" in error.message
+
+
+def test_a_port_named_twice_alike_moves_once() -> None:
+    """As if it were named once."""
+    request = asked(ports=(PortRequest(5570), PortRequest(6570), PortRequest(5570)))
+    assert [m.binding.host_port for m in moves_of(observed(), request)] == [5570, 6570]
