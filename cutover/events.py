@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -53,3 +54,15 @@ class Silence:
 
     def tell(self, event: Event) -> None:
         """Drop the event."""
+
+
+class Sturdy:
+    """Passes events on to an observer whose failure must never fail a run: its terminal may be gone."""
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+
+    def tell(self, event: Event) -> None:
+        """Pass one event on."""
+        with contextlib.suppress(OSError, ValueError, SystemExit):  # rich ends the process when its pipe is broken
+            self._observer.tell(event)

@@ -94,8 +94,8 @@ def report_text(report: SwapReport) -> str:
     lines += [f"warning: {w}" for w in outcome.warnings]
     if outcome.error:
         lines.append(error_text(outcome.error))
-    if outcome.result == "done" and report.run:
-        lines.append(f"go back:  cutover rollback {report.run.id}")
+    if outcome.result == "done" and report.way_back:
+        lines.append(f"go back:  {report.way_back}")
     return "\n".join(lines)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 from cutover.engine.address import EngineAddress
 from cutover.engine.daemon import see_engine
 from cutover.errors import EngineError, RefusedError
+
+APART = ("setsid", "--wait") if shutil.which("setsid") else ()
+"""Compose in a session of its own: Ctrl-C in a terminal goes to the whole group, and must not kill the way back."""
 
 if TYPE_CHECKING:
     from python_on_whales import DockerClient
@@ -49,6 +53,10 @@ class Stack:
     def with_files(self, substitutes: Mapping[Path, Path]) -> Stack:
         """Return the same project with some of its files replaced by candidates."""
         return replace(self, source=self.source.with_files(substitutes))
+
+    def read_from(self, source: ProjectFiles) -> Stack:
+        """Return the same project read from elsewhere."""
+        return replace(self, source=source, _environment={})
 
     def named(self, project: str) -> Stack:
         """Return the same project under the name that Compose resolved."""
@@ -128,6 +136,7 @@ class Stack:
 
         context = self.address.context
         return DockerClient(
+            client_call=[*APART, "docker"],
             host=None if context else self.address.url,
             context=context,
             compose_files=list(self.source.files),

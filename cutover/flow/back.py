@@ -9,6 +9,7 @@ from cutover.flow.context import Context
 from cutover.flow.journal import Journal, Kind, Record
 from cutover.flow.lock import locked
 from cutover.flow.plan import Plan, Step, StepKind
+from cutover.flow.proof import alive
 from cutover.flow.request import probes_of
 from cutover.flow.runner import Outcome, Runner
 from cutover.flow.runs import Result, Run, Runs
@@ -17,6 +18,7 @@ from cutover.flow.signals import interruptible
 from cutover.flow.steps.base import Prior
 from cutover.flow.steps.files import see_files_ours
 from cutover.flow.swap import SwapReport, about
+from cutover.model import Colour
 from cutover.probes import ProbeSpec, parse
 
 COMMIT_STEP = "c01"
@@ -59,6 +61,13 @@ def commit(session: Session, run_id: str | None = None) -> SwapReport:
         if run.result and run.result.get("committed"):
             raise RefusedError("already-committed", f"Run {run.id} is committed already.", hint="cutover status")
         ctx, journal = _reopen(session, run)
+        wrong = alive(ctx, Colour.BLUE)
+        if wrong:
+            raise RefusedError(
+                "blue-not-serving",
+                f"{ctx.plan.blue} does not serve, so {ctx.plan.green} is not given up: {wrong}",
+                hint=f"docker compose logs {ctx.plan.blue}; cutover rollback {run.id}",
+            )
         outcome = Runner(ctx, journal).do_more(commit_step(ctx.plan))
         return _report(run, ctx, outcome)
 
@@ -102,11 +111,11 @@ def _newest_done(runs: Runs, run_id: str | None, verb: str) -> Run:
 
 
 def _recover(session: Session, run: Run) -> SwapReport:
-    if not run.header:
+    if not run.damaged and not run.header:
         return _never_began(session, run)
     ctx, journal = _reopen(session, run)
     runner = Runner(ctx, journal)
-    if _was_closing(run):
+    if _was_closing(run) and alive(ctx, Colour.BLUE) is None:
         return _report(run, ctx, runner.do_more(commit_step(ctx.plan)))
     if _all_done(run, ctx):
         journal.write(Kind.RESULT, result=str(Result.DONE), committed=ctx.plan.commit)
@@ -164,7 +173,10 @@ def _intents(run: Run) -> Iterator[tuple[Step, Prior]]:
 
 
 def _reopen(session: Session, run: Run) -> tuple[Context, Journal]:
+    if run.damaged:
+        list(run.records)  # raises what is wrong with it
     plan = Plan.from_header(run.header)
+    session.read_as(run.header.get("source", {}))
     ctx = session.context(plan, run, _probes(session, run, plan))
     return ctx, Journal(run.folder, session.clock)
 
@@ -179,4 +191,4 @@ def _probes(session: Session, run: Run, plan: Plan) -> tuple[ProbeSpec, ...]:
 
 
 def _report(run: Run, ctx: Context, outcome: Outcome) -> SwapReport:
-    return SwapReport(run, ctx.plan, outcome)
+    return SwapReport(run, ctx.plan, outcome, f"cutover rollback {run.id}")

@@ -36,7 +36,7 @@ def edited(
     retarget = {m.binding.target: m.blue_target for m in moves if m.binding.target != m.blue_target}
     result = files.move_ports(source, target, published, env=env, retarget=retarget)
     return tuple(
-        FileEdit(names[e.file], sha256(contents[names[e.file]]), sha256(e.content), e.content, e.diff())
+        FileEdit(names[e.file], sha256(contents[names[e.file]]), sha256(e.content), e.content, e.diff(context=0))
         for e in result.edits
         if e.changed
     )

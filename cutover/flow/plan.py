@@ -91,7 +91,10 @@ class FileEdit:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a swap will do. Durations are seconds; `stall_predicted_s` is None where nothing predicts it."""
+    """What a swap will do. Durations are seconds; `stall_predicted_s` is None where nothing predicts it.
+
+    `green_fails` are the probes that green itself does not satisfy: the way back cannot ask them.
+    """
 
     project: str
     green: str
@@ -106,6 +109,7 @@ class Plan:
     stall_predicted_s: float | None
     stall_cause: str
     warnings: tuple[str, ...] = ()
+    green_fails: tuple[str, ...] = ()
 
     def text(self) -> str:
         """Return the plan as a person reads it and as a test compares it."""
@@ -129,7 +133,7 @@ class Plan:
                 {"id": s.id, "kind": str(s.kind), "resource": s.resource, "cause": s.cause, "state": "pending"}
                 for s in self.steps
             ],
-            "stall_predicted_s": self.stall_predicted_s,
+            "stall_predicted_s": rounded(self.stall_predicted_s),
             "stall_cause": self.stall_cause,
             "diff": "".join(e.diff for e in self.edits),
             "warnings": list(self.warnings),
@@ -148,6 +152,7 @@ class Plan:
             "edits": [[str(e.path), e.before_sha256, e.after_sha256] for e in self.edits],
             "ready_timeout_s": self.ready_timeout_s,
             "commit": self.commit,
+            "green_fails": list(self.green_fails),
         }
 
     @classmethod
@@ -167,17 +172,23 @@ class Plan:
             commit=data["commit"],
             stall_predicted_s=None,
             stall_cause="",
+            green_fails=tuple(data.get("green_fails", ())),
         )
 
     @property
     def park_network(self) -> str:
-        """Return the name of the network that parks containers: it sorts before every other, see flow/steps/park."""
+        """Return the name of the network that parks containers: it sorts early, see flow/steps/park."""
         return f"0-cutover-{self.project}"
 
     def stall_text(self) -> str:
         """Return the predicted silence, with what it rests on."""
         seconds = "unknown" if self.stall_predicted_s is None else f"{self.stall_predicted_s:.2f} s"
         return f"{seconds} ({self.stall_cause})"
+
+
+def rounded(seconds: float | None) -> float | None:
+    """Return seconds to the millisecond."""
+    return None if seconds is None else round(seconds, 3)
 
 
 def _retargeted(move: Move) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,8 +57,9 @@ class Outcome:
 class Runner:
     """Carries out one run; its journal knows everything that is needed to go back."""
 
-    def __init__(self, ctx: Context, journal: Journal) -> None:
+    def __init__(self, ctx: Context, journal: Journal, source: Mapping[str, Any] | None = None) -> None:
         self._ctx = ctx
+        self._source = dict(source or {})
         self._journal = journal
         self._reports = {s.id: StepReport(s) for s in ctx.plan.steps}
         self._intents: list[tuple[Step, Prior]] = []
@@ -66,7 +67,8 @@ class Runner:
     def run(self) -> Outcome:
         """Do every step; on any failure or interruption go back to green."""
         try:
-            self._journal.write(Kind.PLAN, **self._ctx.plan.header(), probes=journalled(self._ctx.probes))
+            probes = journalled(self._ctx.probes)
+            self._journal.write(Kind.PLAN, **self._ctx.plan.header(), probes=probes, source=self._source)
             for step in self._ctx.plan.steps:
                 self._do(step)
             self._record_end(Result.DONE)

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from cutover.clock import Clock
-from cutover.errors import UsageError
+from cutover.errors import NeedsHandsError, UsageError
 from cutover.files import private_folder
 from cutover.flow.journal import Kind, Record, read
 
 STATE_FOLDER = ".cutover"
+OPEN = {"unfinished", "needs_hands"}
 
 
 class Result(StrEnum):
@@ -41,17 +42,34 @@ class Run:
 
     @cached_property
     def records(self) -> tuple[Record, ...]:
-        """Return its journal."""
+        """Return its journal.
+
+        Raises:
+            NeedsHandsError: it is damaged.
+
+        """
         return tuple(read(self.folder))
+
+    @cached_property
+    def damaged(self) -> bool:
+        """Say whether its journal cannot be read: one old run must not keep every other from being told."""
+        try:
+            return self.records is None
+        except NeedsHandsError:
+            return True
 
     @property
     def header(self) -> Mapping[str, Any]:
-        """Return what the run set out to do; empty where the crash came before it was written."""
+        """Return what the run set out to do; empty where the crash came before it was written, or it is damaged."""
+        if self.damaged:
+            return {}
         return next((r.data for r in self.records if r.kind is Kind.PLAN), {})
 
     @property
     def result(self) -> Mapping[str, Any] | None:
         """Return the last result record, None for a run that did not come to an end."""
+        if self.damaged:
+            return None
         ends = [r for r in self.records if r.kind is Kind.RESULT]
         after = [r for r in self.records if r.kind in {Kind.UNDO, Kind.INTENT}]
         if not ends or (after and after[-1].seq > ends[-1].seq):
@@ -60,13 +78,15 @@ class Run:
 
     @property
     def outcome(self) -> str:
-        """Return how it ended in one word, `unfinished` where it did not."""
+        """Return how it ended in one word, `unfinished` where it did not, `damaged` where nobody can tell."""
+        if self.damaged:
+            return "damaged"
         return str(self.result["result"]) if self.result else "unfinished"
 
     @property
     def started_at(self) -> str:
         """Return when it began, in ISO 8601."""
-        return self.records[0].at if self.records else ""
+        return self.records[0].at if not self.damaged and self.records else ""
 
 
 class Runs:
@@ -109,7 +129,9 @@ class Runs:
 
     def unfinished(self) -> list[Run]:
         """Return the runs that never came to an end, or to one that needs hands: what `recover` is for."""
-        return [r for r in self.all() if r.result is None or r.outcome == Result.NEEDS_HANDS]
+        runs = self.all()
+        open_ = [r for r in runs[:-1] if r.outcome in OPEN]
+        return open_ + [r for r in runs[-1:] if r.outcome in {*OPEN, "damaged"}]
 
 
 def state_folder(path: Path) -> Path:

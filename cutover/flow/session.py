@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import shlex
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from cutover import config
 from cutover.clock import Clock, SystemClock
@@ -14,7 +17,7 @@ from cutover.engine.address import resolve
 from cutover.engine.daemon import Daemon
 from cutover.engine.files import compose_files
 from cutover.engine.stack import ProjectFiles, Stack
-from cutover.events import Observer, Silence
+from cutover.events import Observer, Silence, Sturdy
 from cutover.flow.context import Context
 from cutover.flow.observed import canonical
 from cutover.flow.plan import Move, Plan
@@ -51,6 +54,38 @@ class Session:
     def runs(self) -> Runs:
         """Return the runs of this project."""
         return Runs(self.folder, self.name_project())
+
+    def source_header(self) -> dict[str, Any]:
+        """Return what the journal keeps of where the project was read from: a way back must read the same."""
+        source = self.stack.source
+        return {
+            "files": [str(f) for f in source.files],
+            "profiles": list(source.profiles),
+            "env_files": [os.path.abspath(f) for f in source.env_files],  # noqa: PTH100  (links stay links)
+        }
+
+    def read_as(self, header: Mapping[str, Any]) -> None:
+        """Read the project from where a run read it, but for what the command line says now."""
+        source = self.stack.source
+        kept = {name: tuple(map(Path, header.get(name, ()))) for name in ("files", "env_files")}
+        self.stack = self.stack.read_from(
+            replace(
+                source,
+                files=source.files if self.options.files else kept["files"] or source.files,
+                env_files=source.env_files or kept["env_files"],
+                profiles=source.profiles or tuple(header.get("profiles", ())),
+            )
+        )
+
+    def spoken(self, words: str) -> str:
+        """Return a command as the user has to type it from here: with the options that this one had."""
+        options = self.options
+        said = [
+            *(f"-f {shlex.quote(str(f))}" for f in options.files),
+            *([f"-p {shlex.quote(options.project)}"] if options.project else []),
+            *([f"-c {shlex.quote(options.context)}"] if options.context else []),
+        ]
+        return " ".join(["cutover", words, *said])
 
     def context(self, plan: Plan, run: Run, probes: tuple[ProbeSpec, ...]) -> Context:
         """Return what the steps of a run share."""
@@ -104,6 +139,6 @@ def opened(
     daemon = Daemon(address)
     try:
         stack = Stack(address, source)
-        yield Session(options, settings, daemon, stack, clock or SystemClock(), observer or Silence())
+        yield Session(options, settings, daemon, stack, clock or SystemClock(), Sturdy(observer or Silence()))
     finally:
         daemon.close()

@@ -21,11 +21,15 @@ class Interrupted(BaseException):
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Raise Interrupted in the main thread when a signal arrives."""
+    """Raise Interrupted in the main thread when a signal arrives: once, for the second must not stop the way back."""
+    heard = False
 
     def interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal heard
         del frame
-        raise Interrupted(number)
+        if not heard:
+            heard = True
+            raise Interrupted(number)
 
     with _handled_by(interrupt):
         yield

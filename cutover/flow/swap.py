@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,13 @@ from cutover.flow.edits import move_ports, prove_candidates
 from cutover.flow.journal import Journal
 from cutover.flow.lock import locked
 from cutover.flow.observed import observe
-from cutover.flow.plan import Plan
+from cutover.flow.plan import Plan, rounded
 from cutover.flow.planner import moves_of, plan_swap
 from cutover.flow.preflight import see_writable
+from cutover.flow.proof import complaints
 from cutover.flow.request import SwapRequest, swap_request
 from cutover.flow.runner import Outcome, Runner
-from cutover.flow.runs import Run, Runs
+from cutover.flow.runs import Result, Run, Runs
 from cutover.flow.session import Session
 from cutover.flow.signals import interruptible
 from cutover.probes import ProbeSpec
@@ -29,6 +30,7 @@ class SwapReport:
     run: Run | None
     plan: Plan
     outcome: Outcome
+    way_back: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the one object that `--json` prints."""
@@ -41,11 +43,11 @@ class SwapReport:
             "blue": plan.blue,
             "ports": [m.binding.host_port for m in plan.moves],
             "steps": [s.as_dict() for s in outcome.steps],
-            "stall_predicted_s": plan.stall_predicted_s,
-            "stall_measured_s": None if outcome.stall_measured_s is None else round(outcome.stall_measured_s, 3),
+            "stall_predicted_s": rounded(plan.stall_predicted_s),
+            "stall_measured_s": rounded(outcome.stall_measured_s),
             "warnings": outcome.warnings,
             "error": outcome.error.as_dict() if outcome.error else None,
-            "rollback_command": f"cutover rollback {self.run.id}" if self.run else None,
+            "rollback_command": self.way_back if outcome.result is Result.DONE else None,
         }
 
 
@@ -63,7 +65,10 @@ def swap(session: Session) -> SwapReport:
         plan = make_plan(session, request)
         run = runs.new(session.clock)
         ctx = session.context(plan, run, about(plan, request.probes))
-        return SwapReport(run, plan, Runner(ctx, Journal(run.folder, session.clock)).run())
+        for warning in plan.warnings:
+            ctx.warn(warning)
+        outcome = Runner(ctx, Journal(run.folder, session.clock), session.source_header()).run()
+        return SwapReport(run, plan, outcome, session.spoken(f"rollback {run.id}"))
 
 
 def make_plan(session: Session, request: SwapRequest) -> Plan:
@@ -81,7 +86,19 @@ def make_plan(session: Session, request: SwapRequest) -> Plan:
     plan = plan_swap(state, request, moves, edits)
     with tempfile.TemporaryDirectory(prefix="cutover-") as folder:
         prove_candidates(state, session.stack, plan, Path(folder))
-    return plan
+    return asked(session, plan, request)
+
+
+def asked(session: Session, plan: Plan, request: SwapRequest) -> Plan:
+    """Return the plan that knows which probes green itself does not satisfy."""
+    ctx = session.context(plan, Run(session.folder), about(plan, request.probes))
+    wrong = complaints(ctx)
+    told = [
+        f"{plan.green} itself fails {probe} ({detail}): if {plan.blue} should too, mend the probe; "
+        "the way back does not ask it"
+        for probe, detail in wrong.items()
+    ]
+    return replace(plan, warnings=(*plan.warnings, *told), green_fails=tuple(wrong))
 
 
 def about(plan: Plan, probes: tuple[ProbeSpec, ...]) -> tuple[ProbeSpec, ...]:

@@ -211,10 +211,13 @@ class Rig:
         runs = sorted((self.folder / ".cutover" / self.project).glob("*/journal.jsonl"))
         return [json.loads(line) for line in runs[-1].read_text().splitlines()] if runs else []
 
-    def wait_record(self, kind: str, step_kind: str, timeout: float = 30.0) -> None:
-        """Wait until the journal has a record of this kind for a step of this kind."""
+    def wait_record(self, kind: str, step_kind: str | None, timeout: float = 30.0, *, step: str = "") -> None:
+        """Wait until the journal has a record of this kind for a step of this kind, or for this very step."""
         end = time.monotonic() + timeout
-        while not any(r["kind"] == kind and r["data"].get("kind") == step_kind for r in self.records()):
+        while not any(
+            r["kind"] == kind and (r["step"] == step if step else r["data"].get("kind") == step_kind)
+            for r in self.records()
+        ):
             assert time.monotonic() < end, f"no {kind} of {step_kind}: {self.records()}"
             time.sleep(0.02)
 

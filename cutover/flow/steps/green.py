@@ -30,29 +30,41 @@ class _Replaced(Passive):
 
         """
         del step
-        legacy = {m.binding for m in ctx.plan.moves}
-        old = next((c for c in ctx.containers(Colour.GREEN) if legacy <= set(c.wanted)), None)
-        if old is not None:
-            self._only(ctx, old)
-            if ctx.plan.strategy is Strategy.RECREATE or old.running:
-                return
-        else:
-            restore_files(ctx)
-            _see_image(ctx, prior)
-            ctx.stack.create(ctx.plan.green, force=True)
-            if ctx.plan.strategy is Strategy.RECREATE:
-                return
+        fetch_green(ctx, prior)
+
+
+def fetch_green(ctx: Context, prior: Prior) -> Container:
+    """Return a green container that asks for the legacy ports, made again from the files as they were where it is gone.
+
+    While blue serves, and where the strategy lets both run, it is warm; it holds the ports only if it did so already.
+
+    Raises:
+        StepError: green does not become ready; whoever served still does.
+
+    """
+    legacy = {m.binding for m in ctx.plan.moves}
+    old = next((c for c in ctx.containers(Colour.GREEN) if legacy <= set(c.wanted)), None)
+    if old is not None:
+        _remove_others(ctx, old)
+    else:
+        restore_files(ctx)
+        _see_image(ctx, prior)
+        ctx.stack.create(ctx.plan.green, force=True)
+    green = old or ctx.need(Colour.GREEN)
+    blue_serves = any(not ctx.frees_ports(c) for c in ctx.containers(Colour.BLUE))
+    if ctx.plan.strategy is Strategy.RELINK and blue_serves and not green.running:
         ensure_park_network(ctx)
-        green = ctx.need(Colour.GREEN)
         start_parked(ctx, green)
         wait_inside(ctx, Colour.GREEN)
+    return green
 
-    def _only(self, ctx: Context, old: Container) -> None:
-        """Remove what Compose left of a replacement that was cut short."""
-        for container in ctx.containers(Colour.GREEN):
-            if container.id != old.id:
-                ctx.daemon.stop(container)
-                ctx.daemon.remove(container)
+
+def _remove_others(ctx: Context, old: Container) -> None:
+    """Remove what Compose left of a replacement that was cut short."""
+    for container in ctx.containers(Colour.GREEN):
+        if container.id != old.id:
+            ctx.daemon.stop(container)
+            ctx.daemon.remove(container)
 
 
 class SettleGreen(_Replaced):
@@ -64,7 +76,7 @@ class SettleGreen(_Replaced):
     def apply(self, ctx: Context, step: Step, prior: Prior) -> None:
         """Recreate it and wait until it is warm. Blue serves already, so a green that fails here is only told."""
         del step
-        if ctx.daemon.image_id(prior["image"]) != prior["image_id"]:
+        if prior and ctx.daemon.image_id(prior["image"]) != prior["image_id"]:
             ctx.warn(
                 f"{ctx.plan.green} was left parked as it is: its image {prior['image']} no longer names what it runs, "
                 "so recreating it would change it"
@@ -97,6 +109,6 @@ class RetireGreen(_Replaced):
 
 def _see_image(ctx: Context, prior: Prior) -> None:
     """Tell when green will come back from another image than the one it ran."""
-    found = ctx.daemon.image_id(prior["image"]) if prior else None
+    found = ctx.daemon.image_id(prior["image"]) if "image" in prior else None
     if found and found != prior["image_id"]:
         ctx.warn(f"{prior['image']} is no longer the image that {ctx.plan.green} ran ({prior['image_id'][:19]})")

@@ -6,6 +6,7 @@ from cutover.errors import EngineError, StepError
 from cutover.flow.context import Context
 from cutover.flow.plan import Step
 from cutover.flow.steps.base import Passive, Prior
+from cutover.flow.steps.green import fetch_green
 from cutover.flow.steps.park import is_parked, park, unpark
 from cutover.model import Colour, Container
 from cutover.ports.host import host_listeners, proxy_target
@@ -19,7 +20,8 @@ class Handover(Passive):
         del step
         green, blue = ctx.need(Colour.GREEN), ctx.need(Colour.BLUE)
         started = ctx.blue_restart_policy or blue.restart_policy
-        return {"green": green.id, "green_restart": green.restart_policy, "blue_restart": started}
+        image = {"image": green.image, "image_id": green.image_id}
+        return {**image, "green": green.id, "green_restart": green.restart_policy, "blue_restart": started}
 
     def check(self, ctx: Context, step: Step, prior: Prior) -> bool:
         """Say whether blue holds every legacy port and green none."""
@@ -51,9 +53,9 @@ class Relink(Handover):
         _see_bound(ctx, blue, Colour.BLUE)
 
     def undo(self, ctx: Context, step: Step, prior: Prior) -> None:
-        """Park blue, unpark green."""
+        """Park blue, unpark green; a green that is gone is made again first, while blue serves."""
         del step
-        green = ctx.need(Colour.GREEN)
+        green = fetch_green(ctx, prior)
         ctx.stall.start()
         _free_blue(ctx, by_parking=True)
         _serve_again(ctx, green, prior)
@@ -90,9 +92,9 @@ class Recreate(Handover):
         return green is None or ctx.frees_ports(green)
 
     def undo(self, ctx: Context, step: Step, prior: Prior) -> None:
-        """Stop blue, start green."""
+        """Stop blue, start green; a green that is gone is made again first."""
         del step
-        green = ctx.need(Colour.GREEN)
+        green = fetch_green(ctx, prior)
         ctx.stall.start()
         _free_blue(ctx, by_parking=False)
         _serve_again(ctx, green, prior)
