@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from cutover.config import Strategy
 from cutover.flow.observed import ObservedState, reserves_gpu
@@ -49,7 +49,7 @@ def plan_swap(state: ObservedState, request: SwapRequest, moves: tuple[Move, ...
         commit=request.commit,
         stall_predicted_s=seconds,
         stall_cause=cause,
-        warnings=tuple(_warnings(state, request)),
+        warnings=tuple(_warnings(state, request, moves)),
     )
 
 
@@ -57,8 +57,8 @@ def _parts(state: ObservedState, request: SwapRequest, moves: tuple[Move, ...], 
     ports = ", ".join(str(m.binding.host_port) for m in moves)
     files = ", ".join(e.path.name for e in edits)
     dependencies = [
-        (StepKind.DEPENDENCY, name, f"{request.blue} depends on it and it does not run")
-        for name in _missing_dependencies(state, request)
+        (StepKind.DEPENDENCY, name, f"{dependant} depends on it and it does not run")
+        for name, dependant in _missing_dependencies(state, request).items()
     ]
     first: Parts = [(StepKind.BACKUP, files, "nothing is changed before it is saved"), *dependencies]
     if request.strategy is Strategy.RELINK:
@@ -102,13 +102,34 @@ def _last_parts(request: SwapRequest) -> Parts:
     return parts
 
 
-def _missing_dependencies(state: ObservedState, request: SwapRequest) -> Iterator[str]:
-    wanted = state.services[request.blue].get("depends_on") or {}
-    for name, terms in sorted(wanted.items()):
-        completed = terms.get("condition") == "service_completed_successfully"
-        done = [c for c in state.of_service(name) if c.running or (completed and c.completed)]
-        if name != request.green and not done:
-            yield name
+def _missing_dependencies(state: ObservedState, request: SwapRequest) -> dict[str, str]:
+    """Return what blue depends on and is not there, directly or not, with who needs it; each after what it needs.
+
+    Compose starts all of that with the first of them, so each has a step of its own: what has no step is not undone.
+    Below one that has to be started Compose looks through those that run; below blue's own that run it does not.
+    """
+    missing: dict[str, str] = {}
+    seen = {request.blue}
+
+    def look_below(service: str, *, to_start: bool) -> None:
+        wanted = state.services[service].get("depends_on") or {}
+        for name, terms in sorted(wanted.items()):
+            if name not in state.services:  # `required: false`, or Compose would have rejected the files
+                continue
+            absent = name != request.green and not _is_there(state, name, terms)
+            if name not in seen and (absent or to_start):
+                seen.add(name)
+                look_below(name, to_start=True)
+            if absent:
+                missing.setdefault(name, service)
+
+    look_below(request.blue, to_start=False)
+    return missing
+
+
+def _is_there(state: ObservedState, name: str, terms: Mapping[str, str]) -> bool:
+    completed = terms.get("condition") == "service_completed_successfully"
+    return any(c.running or (completed and c.completed) for c in state.of_service(name))
 
 
 def _stall(state: ObservedState, request: SwapRequest, moves: tuple[Move, ...]) -> tuple[float | None, str]:
@@ -120,13 +141,34 @@ def _stall(state: ObservedState, request: SwapRequest, moves: tuple[Move, ...]) 
     return RECREATE_BASE_S + load, f"{request.blue} took {load:.1f} s to load in an earlier run"
 
 
-def _warnings(state: ObservedState, request: SwapRequest) -> Iterator[str]:
+def _warnings(state: ObservedState, request: SwapRequest, moves: tuple[Move, ...]) -> Iterator[str]:
     if not request.probes:
         yield "no probes given: only TCP connections are tried (cutover init proposes some)"
+    yield from _about_ports_that_stay(state, request, moves)
     if request.strategy is Strategy.RELINK and reserves_gpu(state.services[request.blue]):
         free = "; ".join(map(str, state.gpus)) or "no GPU can be read from here"
         yield f"{request.green} and {request.blue} run at the same time, so the GPU must hold both: {free}"
     yield from _about_blue(state, request, state.of_service(request.blue))
+
+
+def _about_ports_that_stay(state: ObservedState, request: SwapRequest, moves: tuple[Move, ...]) -> Iterator[str]:
+    """Say what `recreate` does to ports that are not asked for: green is stopped with all that it publishes."""
+    green = state.of_service(request.green)[0]
+    staying = sorted(set(green.published) - {m.binding for m in moves})
+    if not staying:
+        return
+    ports = ", ".join(map(str, staying))
+    if request.commit:
+        yield (
+            f"{ports} of {request.green} does not move and is silent from {StepKind.RECREATE} on: "
+            f"--commit removes {request.green}"
+        )
+        return
+    watched = f" and was watched for {request.observe_s:g} s" if request.observe_s > 0 else ""
+    yield (
+        f"{ports} of {request.green} does not move and is silent as well, from {StepKind.RECREATE} until "
+        f"{StepKind.SETTLE_GREEN}: {request.green} is stopped, and comes back once {request.blue} has loaded{watched}"
+    )
 
 
 def _about_blue(state: ObservedState, request: SwapRequest, before: list[Container]) -> Iterator[str]:

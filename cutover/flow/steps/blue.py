@@ -14,8 +14,9 @@ class StartDependency(Passive):
     """Starts a service that blue depends on and that does not run."""
 
     def observe(self, ctx: Context, step: Step) -> Prior:
-        """Remember whether it had a container."""
-        return {"existed": bool(ctx.daemon.of_service(ctx.plan.project, step.resource))}
+        """Remember whether it had a container, and whether that runs by now."""
+        found = ctx.daemon.of_service(ctx.plan.project, step.resource)
+        return {"existed": bool(found), "ran": any(c.running for c in found)}
 
     def apply(self, ctx: Context, step: Step, prior: Prior) -> None:
         """Start it as the file says; nothing that exists is recreated."""
@@ -29,7 +30,9 @@ class StartDependency(Passive):
         return bool(found) and (found[0].running or found[0].completed)
 
     def undo(self, ctx: Context, step: Step, prior: Prior) -> None:
-        """Stop it, and remove it where it did not exist before."""
+        """Stop it, and remove it where it did not exist before; what somebody else started is left alone."""
+        if prior.get("ran"):
+            return
         for container in ctx.daemon.of_service(ctx.plan.project, step.resource):
             ctx.daemon.stop(container)
             if not prior["existed"]:

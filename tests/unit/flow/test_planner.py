@@ -10,11 +10,11 @@ import pytest
 from cutover.config import Strategy
 from cutover.flow import planner
 from cutover.flow.observed import ObservedState
-from cutover.flow.plan import Plan
+from cutover.flow.plan import Plan, StepKind
 from cutover.flow.planner import moves_of, plan_swap
 from cutover.flow.request import PortRequest, SwapRequest
 from cutover.gpu.readings import Gpu
-from cutover.model import ContainerState
+from cutover.model import Container, ContainerState
 from tests.unit.flow.world import BLUE, EDIT, GREEN, asked, model, observed
 
 RECREATE = Strategy.RECREATE
@@ -123,7 +123,8 @@ while old serves
   s07 watch new                                            for 0.5 s; two failures in a row turn it back
   s08 retire-green old                                     --commit: its container is removed
 predicted silence of the legacy ports: unknown (at least 0.9 s, and as long as new takes to load, \
-never measured here)"""
+never measured here)
+note: 127.0.0.1:6570:6570 of old does not move and is silent from recreate on: --commit removes old"""
     )
     assert str(plan.moves[0].to_blue) == "5570:9901"
 
@@ -168,6 +169,59 @@ def test_a_job_that_succeeded_is_not_done_again(condition: str, exit_code: int, 
     assert [s for s in steps(plan) if s.startswith("dependency")] == expected
 
 
+def needs(*names: str, condition: str = "service_started") -> dict[str, Any]:
+    """Return a service that depends on others."""
+    return {"depends_on": {name: {"condition": condition} for name in names}}
+
+
+def up(service: str, **changes: Any) -> Container:
+    """Return a container of a service."""
+    return replace(GREEN, id=service, name=f"shop-{service}-1", service=service, published=(), wanted=(), **changes)
+
+
+DONE = "service_completed_successfully"
+
+
+@pytest.mark.parametrize(
+    ("services", "there", "expected"),
+    [
+        ({"new": needs("api"), "api": needs("db"), "db": needs("disk"), "disk": {}}, (), ["disk", "db", "api"]),
+        ({"new": needs("a", "b"), "a": needs("c"), "b": needs("c"), "c": {}}, (), ["c", "a", "b"]),
+        ({"new": needs("a", "z"), "a": needs("z"), "z": {}}, (), ["z", "a"]),
+        ({"new": needs("api"), "api": needs("db"), "db": {}}, (up("db"),), ["api"]),
+        ({"new": needs("api"), "api": needs("db"), "db": {}}, (up("api"),), []),
+        ({"new": needs("api"), "api": needs("mid"), "mid": needs("db"), "db": {}}, (up("mid"),), ["db", "api"]),
+        ({"new": needs("api"), "api": needs("old", "db"), "db": {}}, (), ["db", "api"]),
+        (
+            {"new": needs("api"), "api": needs("job", condition=DONE), "job": {}},
+            (up("job", state=ContainerState.EXITED),),
+            ["api"],
+        ),
+        (
+            {"new": needs("api", "b"), "api": needs("job", condition=DONE), "b": needs("job"), "job": {}},
+            (up("job", state=ContainerState.EXITED),),
+            ["api", "job", "b"],
+        ),
+        ({"new": needs("api"), "api": needs("gone")}, (), ["api"]),
+    ],
+)
+def test_what_dependencies_depend_on_is_started_before_them(
+    services: dict[str, Any], there: tuple[Container, ...], expected: list[str]
+) -> None:
+    """Each by a step of its own, once; green, what runs and jobs that are done are none of them."""
+    plan = planned(observed(model=model(**services), containers=(GREEN, *there)), asked())
+    assert [s.resource for s in plan.steps if s.kind is StepKind.DEPENDENCY] == expected
+
+
+def test_who_needs_a_dependency_is_said() -> None:
+    """Blue, or what blue depends on."""
+    plan = planned(observed(model=model(new=needs("api"), api=needs("db"), db={})), asked())
+    assert [s.cause for s in plan.steps if s.kind is StepKind.DEPENDENCY] == [
+        "api depends on it and it does not run",
+        "new depends on it and it does not run",
+    ]
+
+
 def test_a_container_of_another_project_is_no_dependency() -> None:
     """Two projects may have services of the same name."""
     foreign = replace(GREEN, id="f", project="other", service="db")
@@ -205,6 +259,27 @@ def test_a_container_of_another_project_is_no_dependency() -> None:
         ),
         ({"model": model(new=ON_A_GPU)}, {"strategy": RECREATE}, []),
         ({"model": model(old=ON_A_GPU)}, {}, []),
+        ({}, {"strategy": RECREATE}, []),
+        (
+            {},
+            {"strategy": RECREATE, "ports": (PortRequest(5570),)},
+            [
+                (
+                    "127.0.0.1:6570:6570 of old does not move and is silent as well, from recreate until settle-green: "
+                    "old is stopped, and comes back once new has loaded and was watched for 10 s"
+                )
+            ],
+        ),
+        (
+            {},
+            {"strategy": RECREATE, "ports": (PortRequest(6570),), "observe_s": 0.0},
+            [
+                (
+                    "5570:5570 of old does not move and is silent as well, from recreate until settle-green: "
+                    "old is stopped, and comes back once new has loaded"
+                )
+            ],
+        ),
     ],
 )
 def test_notes(state: dict[str, Any], request_: dict[str, Any], expected: list[str]) -> None:
