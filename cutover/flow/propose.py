@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -11,6 +12,7 @@ from typing import Any
 
 import jinja2
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from cutover import config
 from cutover.errors import RefusedError, UsageError
@@ -48,7 +50,7 @@ ready_timeout_s: 120
 # identity= names the field of a JSON answer by which a service says who it is.
 probes:{{ "" if probes else " []" }}
 {%- for probe in probes %}
-  - {{ probe }}
+  - {{ probe | quoted }}
 {%- endfor %}
 
 # Compose project name and files, where they are not what Compose finds by itself.
@@ -59,7 +61,8 @@ HEALTH_URL = re.compile(
     r"(?P<scheme>https?)://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\])(?::(?P<port>\d+))?(?P<path>/[^\s\"'|&;)]*)?"
 )
 SCHEMES = {"http": 80, "https": 443}
-HTTP_PORTS = {80, 443, 3000, 5000, 8000, 8001, 8080, 8081, 8888, 9000}
+HTTP_PORTS = {80, 8000, 8080, 8888}
+"""Where hardly anything but HTTP listens; a wrong guess would call a service broken that works."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +99,13 @@ def rendered(made: Proposal, project: str, files: Sequence[str]) -> str:
     return template.render(**asdict(made), project=project, files=files)
 
 
-def _quoted(name: str) -> str:
-    """Return a service's name as YAML reads it back: some look like a number or a boolean."""
-    return name if isinstance(YAML(typ="safe", pure=True).load(name), str) else f'"{name}"'
+def _quoted(text: str) -> str:
+    """Return a text as YAML reads it back: some look like a number, a boolean or a mapping."""
+    try:
+        plain = YAML(typ="safe", pure=True).load(f"- {text}") == [text]
+    except YAMLError:
+        plain = False
+    return text if plain else json.dumps(text, ensure_ascii=False)
 
 
 def propose(services: Mapping[str, Any], running: Sequence[Container], green: str | None, blue: str | None) -> Proposal:

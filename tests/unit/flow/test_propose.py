@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
 
 from cutover import config
 from cutover.config import Settings
 from cutover.errors import RefusedError, UsageError
-from cutover.flow.propose import Proposal, propose, rendered, write_settings
+from cutover.flow.propose import Proposal, _quoted, propose, rendered, write_settings
 from cutover.model import Container, ContainerState
 
 
@@ -76,6 +79,8 @@ def test_what_runs_is_green_and_what_publishes_nothing_is_blue(
     ("green", "probes"),
     [
         (service("5570:5570"), ("tcp://:5570",)),
+        (service("9000:9000", "5000:5000", "443:443"), ("tcp://:9000", "tcp://:5000", "tcp://:443")),
+        (service("1:8000", "2:8888"), ("http://:1/", "http://:2/")),
         (service("8000:80"), ("http://:8000/",)),
         (service("18080:8080", "5570:5570"), ("http://:18080/", "tcp://:5570")),
         (
@@ -114,7 +119,14 @@ def test_what_cannot_be_proposed(services: dict[str, Any], green: str | None, bl
     assert caught.value.reference == reference
 
 
-@pytest.mark.parametrize("probes", [("http://:6570/health", "tcp://:5570"), ()])
+@pytest.mark.parametrize(
+    "probes",
+    [
+        ("http://:6570/health", "tcp://:5570"),
+        ("http://:6570/health:", "http://:6570/up?expect=#x", "http://:6570/a,b]{c}*&'%40"),
+        (),
+    ],
+)
 def test_the_file_says_what_was_proposed(tmp_path: Path, probes: tuple[str, ...]) -> None:
     """Read back by `config`, it holds; every key that there is stands in it."""
     made = Proposal("old", "new", (5570, 6570), probes, " (guessed: because)")
@@ -124,6 +136,23 @@ def test_the_file_says_what_was_proposed(tmp_path: Path, probes: tuple[str, ...]
     assert config.load(path) == Settings(green="old", blue="new", ports=(5570, 6570), probes=probes)
     for key in Settings.model_fields:
         assert f"\n{key}:" in text or f"\n# {key}:" in text, key
+
+
+@given(
+    st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1)
+    | st.sampled_from(["yes", "7", "null", "a: b", "a #b", "a:", "- a", "{", '"', "'", "\\", "~", "1e3", " a", "a "])
+)
+def test_any_text_is_read_back_from_yaml_as_it_was(text: str) -> None:
+    """As an entry of a list and as a value, plain where that is the same."""
+    yaml = YAML(typ="safe", pure=True)
+    assert yaml.load(f"- {_quoted(text)}\n") == [text]
+    assert yaml.load(f"green: {_quoted(text)}\n") == {"green": text}
+
+
+def test_what_needs_no_quotes_gets_none() -> None:
+    """A person reads the file."""
+    assert _quoted("http://:6570/health?x=1") == "http://:6570/health?x=1"
+    assert (_quoted("old"), _quoted("7"), _quoted("a:")) == ("old", '"7"', '"a:"')
 
 
 def test_a_file_that_is_there_is_left_alone(tmp_path: Path) -> None:
