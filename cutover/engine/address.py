@@ -2,25 +2,34 @@
 
 `--host` beats `--context`, then DOCKER_HOST, then DOCKER_CONTEXT, then the context that `docker context use` chose
 (source: docker/cli, `cli/command/cli.go`, `resolveContextName`).
+
+TLS comes from the same place: a context has its own; with DOCKER_HOST it is DOCKER_TLS_VERIFY (or DOCKER_TLS, which
+does not verify) that asks for it, and DOCKER_CERT_PATH alone does not (seen with Docker CLI 28).
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from cutover.errors import UsageError
+
+if TYPE_CHECKING:
+    from docker.tls import TLSConfig
 
 DEFAULT_SOCKET = "unix:///var/run/docker.sock"
 
 
 @dataclass(frozen=True, slots=True)
 class EngineAddress:
-    """Where the Engine answers, and the name of the Docker context that said so, if one did."""
+    """Where the Engine answers, the name of the Docker context that said so, if one did, and the TLS it asks for."""
 
     url: str
     context: str | None = None
+    tls: TLSConfig | None = field(default=None, repr=False, compare=False)
 
     @property
     def local(self) -> bool:
@@ -37,20 +46,46 @@ def resolve(context: str | None = None) -> EngineAddress:
     """Return the Engine that the Docker CLI would talk to.
 
     Raises:
-        UsageError: there is no such context.
+        UsageError: there is no such context, or the files for TLS cannot be read.
 
     """
     if context is None and os.environ.get("DOCKER_HOST"):
-        return EngineAddress(os.environ["DOCKER_HOST"])
+        return _from_environment()
     from docker.context.config import get_current_context_name  # noqa: PLC0415  (150 ms that `--help` need not pay)
 
     name = context or os.environ.get("DOCKER_CONTEXT") or get_current_context_name()
     if name == "default":
-        return EngineAddress(os.environ.get("DOCKER_HOST") or DEFAULT_SOCKET)
-    return EngineAddress(_host_of(name) or DEFAULT_SOCKET, name)
+        return _from_environment()
+    return _from_context(name)
 
 
-def _host_of(name: str) -> str | None:
+def _from_environment() -> EngineAddress:
+    url = os.environ.get("DOCKER_HOST") or DEFAULT_SOCKET
+    return EngineAddress(url, tls=_tls_of_environment() if url.startswith(("tcp://", "http")) else None)
+
+
+def _tls_of_environment() -> TLSConfig | None:
+    verify = os.environ.get("DOCKER_TLS_VERIFY")
+    if not verify and not os.environ.get("DOCKER_TLS"):
+        return None
+    from docker.errors import TLSParameterError  # noqa: PLC0415
+    from docker.utils import kwargs_from_env  # noqa: PLC0415
+
+    folder = os.environ.get("DOCKER_CERT_PATH") or os.environ.get("DOCKER_CONFIG") or str(Path.home() / ".docker")
+    asked = {"DOCKER_CERT_PATH": folder, "DOCKER_TLS_VERIFY": verify or ""}
+    try:
+        tls: TLSConfig | None = kwargs_from_env(asked).get("tls")
+    except TLSParameterError as error:
+        raise UsageError(
+            "tls-unreadable",
+            f"TLS is asked for, and {folder} has no usable ca.pem, cert.pem and key.pem.",
+            evidence=[str(error).partition(" TLS configurations")[0]],
+            hint="set DOCKER_CERT_PATH to the folder that has them",
+        ) from error
+    return tls
+
+
+def _from_context(name: str) -> EngineAddress:
     from docker.context import ContextAPI  # noqa: PLC0415
 
     try:
@@ -70,5 +105,4 @@ def _host_of(name: str) -> str | None:
             evidence=[f"contexts: {known}"],
             hint="docker context ls",
         )
-    host: str | None = found.Host
-    return host
+    return EngineAddress(found.Host or DEFAULT_SOCKET, name, found.TLSConfig)

@@ -36,18 +36,34 @@ def see_engine(address: EngineAddress) -> None:
     Daemon(address).close()
 
 
+def _client(address: EngineAddress) -> docker.DockerClient:
+    over_ssh = address.url.startswith("ssh://")
+    try:
+        return docker.DockerClient(
+            base_url=address.url,
+            timeout=API_TIMEOUT_S,
+            tls=address.tls or False,
+            use_ssh_client=over_ssh,
+            version="auto",
+        )
+    except docker.errors.DockerException as error:
+        if over_ssh and "paramiko" in str(error):  # the library wants it even where it runs the `ssh` command
+            raise EngineError(
+                "ssh-needs-paramiko",
+                f"Talking to {address.url}: for an Engine behind SSH the Python package paramiko is needed.",
+                evidence=[str(error)],
+                hint="pip install 'cutover[ssh]'",
+            ) from error
+        raise
+
+
 class Daemon:
     """A Docker Engine that answered when this was made. Every method raises EngineError where it refuses."""
 
     def __init__(self, address: EngineAddress) -> None:
         self.address = address
         with translated(f"Talking to {address.url}"):
-            self._client = docker.DockerClient(
-                base_url=address.url,
-                timeout=API_TIMEOUT_S,
-                use_ssh_client=address.url.startswith("ssh://"),
-                version="auto",
-            )
+            self._client = _client(address)
 
     def version(self) -> str:
         """Return the Engine's version."""

@@ -29,7 +29,7 @@ def add_context(config: Path, name: str, host: str) -> Path:
 @pytest.fixture(autouse=True)
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give a Docker configuration folder with two contexts, and an environment that says nothing else."""
-    for name in ("DOCKER_HOST", "DOCKER_CONTEXT"):
+    for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_TLS", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     (tmp_path / "config.json").write_text("{}")
@@ -107,3 +107,73 @@ def test_where_published_ports_appear(url: str, local: bool, host: str) -> None:
     """And whether `/proc` of this machine is the Engine's own; behind TCP that cannot be known."""
     address = EngineAddress(url)
     assert (address.local, address.host) == (local, host)
+
+
+TCP = "tcp://192.0.2.9:2376"
+
+
+def add_certificates(folder: Path) -> Path:
+    """Write the three files that Docker looks for; what is in them matters to nobody here."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("ca.pem", "cert.pem", "key.pem"):
+        (folder / name).write_text("secret")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("host", "environment", "verify"),
+    [
+        (TCP, {"DOCKER_TLS_VERIFY": "1"}, True),
+        (TCP, {"DOCKER_TLS_VERIFY": "0"}, True),
+        (TCP, {"DOCKER_TLS": "1"}, False),
+        (TCP, {"DOCKER_TLS": "1", "DOCKER_TLS_VERIFY": ""}, False),
+        (TCP, {"DOCKER_TLS_VERIFY": ""}, None),
+        (TCP, {}, None),
+        ("unix:///x.sock", {"DOCKER_TLS_VERIFY": "1"}, None),
+        ("ssh://me@gpu1", {"DOCKER_TLS_VERIFY": "1"}, None),
+    ],
+)
+@pytest.mark.parametrize("option", [None, "default"])
+def test_tls_of_the_environment(  # noqa: PLR0917
+    host: str,
+    environment: dict[str, str],
+    verify: bool | None,
+    option: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As the Docker CLI reads it: DOCKER_CERT_PATH says where the files are, and asks for nothing by itself."""
+    folder = add_certificates(tmp_path / "certificates")
+    for name, value in {"DOCKER_HOST": host, "DOCKER_CERT_PATH": str(folder), **environment}.items():
+        monkeypatch.setenv(name, value)
+    tls = resolve(option).tls
+    assert (tls and tls.verify) is verify
+    if tls:
+        assert tls.cert == (str(folder / "cert.pem"), str(folder / "key.pem"))
+        assert tls.ca_cert == str(folder / "ca.pem")
+
+
+def test_tls_files_are_looked_for_in_the_configuration(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where DOCKER_CERT_PATH names no other folder; without them nothing is tried unencrypted instead."""
+    monkeypatch.setenv("DOCKER_HOST", TCP)
+    monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
+    with pytest.raises(UsageError) as caught:
+        resolve()
+    assert (caught.value.reference, str(config) in caught.value.message) == ("tls-unreadable", True)
+    assert "DOCKER_CERT_PATH" in (caught.value.hint or "")
+    add_certificates(config)
+    tls = resolve().tls
+    assert tls is not None
+    assert tls.ca_cert == str(config / "ca.pem")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_tls_of_a_context(config: Path) -> None:
+    """A context brings its own, and the address does not show it."""
+    folder = add_certificates(config / "contexts" / "tls" / hashlib.sha256(b"also").hexdigest() / "docker")
+    address = resolve("also")
+    assert address.tls is not None
+    assert (address.tls.verify, address.tls.ca_cert) == (True, str(folder / "ca.pem"))
+    assert "pem" not in repr(address)
+    assert "tls" not in repr(address)
+    assert resolve("far").tls is None
