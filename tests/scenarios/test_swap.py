@@ -184,3 +184,32 @@ def test_one_port_of_two_to_another_port_inside(cold_rig):
     assert back.code == 0, back
     assert rig.answers() == "old"
     assert rig.state() == before
+
+
+GPU = """\
+    deploy:
+      resources:
+        reservations:
+          devices:
+            - driver: nvidia
+              count: 1
+              capabilities: [gpu]
+"""
+
+
+def test_a_blue_that_reserves_a_gpu(rig):
+    """The reservation goes along; the plan says that both run at once. Needs a GPU or `scripts/engine --gpu-stub`."""
+    head, _, tail = rig.file.read_text().rpartition("    healthcheck:")
+    rig.file.write_text(f"{head}{GPU}    healthcheck:{tail}")
+    tried = rig.compose("up", "-d", "new", check=False)
+    if "could not select device driver" in tried.stderr:
+        pytest.skip(
+            "this Engine has no NVIDIA runtime: scripts/engine --gpu-stub gives one to an Engine that it starts"
+        )
+    rig.compose("rm", "-sf", "new")
+    told = rig.swap()
+    assert told.code == 0, told
+    assert any("the GPU must hold both" in warning for warning in told.json["warnings"])
+    requests = rig.container("new")["HostConfig"]["DeviceRequests"]
+    assert [(r["Driver"], r["Count"]) for r in requests] == [("nvidia", 1)]
+    assert rig.nothing_to_do()
