@@ -19,6 +19,9 @@ takes 0.1 s, 1 s on a machine with nine times more to run than cores, and then m
 connections and demands that as many appear, stay while ours are open, and are gone once ours are; under load it missed
 27 of 60, and other clients can look like that, so it is only a hint. Of 330 questions to the wrong container, half of
 them under load, none found a proof.
+
+A service that greets and hangs up at once leaves its end in FIN_WAIT2 and docker-proxy's in CLOSE_WAIT for as long as
+ours is open (seen; TIME_WAIT comes only once ours is closed), so EXACT and PROXIED take what is being closed as well.
 """
 
 from __future__ import annotations
@@ -37,6 +40,9 @@ from cutover.ports.owners import command_of, owners, pids
 from cutover.ports.sockets import Socket, State, connections
 
 ReadSockets = Callable[[], Sequence[Socket]]
+Ends = tuple[str, int, str, int]
+"""A connection as the one who dialled it sees it: its own address and port, and those that it dialled."""
+
 _TRIES = 3
 _ROUNDS = (3, 5)
 _POLL_S = 0.01
@@ -193,8 +199,8 @@ class _Look:
         told = f"{via} port {self.port} accepts, but the container does not hold {own}:{own_port}"
         latest = Deadline(min(_PROXY_S, self.deadline.left_s))
         proxies = _proxies()
-        before: set[tuple[str, int]] = set()
-        inside: set[tuple[str, int]] = set()
+        before: set[Ends] = set()
+        inside: set[Ends] = set()
         elsewhere = unseen = 0
         while max(elsewhere, unseen) < _CERTAIN and not latest.passed:
             host = self.read_host()
@@ -203,11 +209,12 @@ class _Look:
                 break  # nobody on this host took it, or nobody that we can follow
             pid, dialled = _dialled(host, {s.inode for s in taken}, proxies)
             unseen += pid is None and all(s.inode for s in taken)  # taken by no docker-proxy, or by one we may not read
-            if before & dialled - inside:  # it was there before and after, and not inside in between
+            lasting = {_ends(s) for s in connections(dialled)}
+            if before & lasting - inside:  # it was there before and after, and not inside in between
                 elsewhere += 1
                 told = f"docker-proxy (pid {pid}) took our connection and leads to another container"
-            before, inside = dialled, self._inside()
-            if dialled & inside:
+            before, inside = lasting, {_ends_from_afar(s) for s in self.read_sockets() if self._is_ours(s)}
+            if inside.intersection(map(_ends, dialled)):
                 proxied = f"docker-proxy (pid {pid}) took our connection and leads to port {self.container_port} inside"
                 return Witness(Proof.PROXIED, via, proxied)
             _wait(_POLL_S)
@@ -234,6 +241,9 @@ class _Look:
     def _inside(self) -> set[tuple[str, int]]:
         return {(s.peer, s.peer_port) for s in connections(self.read_sockets()) if s.port == self.container_port}
 
+    def _is_ours(self, connection: Socket) -> bool:
+        return connection.port == self.container_port and connection.state is not State.LISTEN
+
     def _open(self, via: str) -> socket.socket:
         left_s = self.deadline.left_s
         if left_s <= 0:
@@ -241,13 +251,21 @@ class _Look:
         return socket.create_connection((via, self.port), timeout=left_s)
 
 
-def _dialled(host: Sequence[Socket], taken: set[int], proxies: list[int]) -> tuple[int | None, set[tuple[str, int]]]:
-    """Return the docker-proxy that holds a socket inode of `taken`, and the near ends of what it dialled itself."""
+def _dialled(host: Sequence[Socket], taken: set[int], proxies: list[int]) -> tuple[int | None, list[Socket]]:
+    """Return the docker-proxy that holds a socket inode of `taken`, and what it dialled itself."""
     held = owners(proxies)
     pid = next((held[inode].pid for inode in taken if inode in held), None)
     own = {inode for inode, owner in held.items() if owner.pid == pid}
     accepting = {s.port for s in host if s.inode in taken}
-    return pid, {(s.address, s.port) for s in connections(host) if s.inode in own and s.port not in accepting}
+    return pid, [s for s in host if s.inode in own and s.port not in accepting and s.state is not State.LISTEN]
+
+
+def _ends(connection: Socket) -> Ends:
+    return connection.address, connection.port, connection.peer, connection.peer_port
+
+
+def _ends_from_afar(connection: Socket) -> Ends:
+    return connection.peer, connection.peer_port, connection.address, connection.port
 
 
 def _proxies() -> list[int]:

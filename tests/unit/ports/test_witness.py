@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -59,14 +60,39 @@ def server() -> Iterator[int]:
 
 
 @pytest.fixture
-def relay(server: int, tmp_path: Path) -> Iterator[Callable[[str], int]]:
-    """Start a process under a given name that passes connections on to the server, and return its port."""
+def rude_server() -> Iterator[int]:
+    """Greet whoever comes, and hang up."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+        over = threading.Event()
+        listener.settimeout(0.02)
+
+        def serve() -> None:
+            while not over.is_set():
+                with contextlib.suppress(TimeoutError), listener.accept()[0] as peer:
+                    peer.sendall(b"hello")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield int(listener.getsockname()[1])
+        over.set()
+        thread.join(10)
+
+
+@pytest.fixture
+def rude_relay(rude_server: int, relay: Callable[..., int]) -> Callable[[str], int]:
+    """Pass connections on to a server that hangs up."""
+    return lambda name: relay(name, rude_server)
+
+
+@pytest.fixture
+def relay(server: int, tmp_path: Path) -> Iterator[Callable[..., int]]:
+    """Start a process under a given name that passes connections on, to the server or elsewhere; return its port."""
     running: list[subprocess.Popen[str]] = []
     script = tmp_path / "r.py"
     script.write_text(RELAY)
 
-    def start(name: str) -> int:
-        command = [name, "-S", str(script), "-container-ip", "127.0.0.1", "-container-port", str(server)]
+    def start(name: str, to: int = server) -> int:
+        command = [name, "-S", str(script), "-container-ip", "127.0.0.1", "-container-port", str(to)]
         python = str(Path(sys.executable).resolve())
         home = {"PYTHONHOME": sys.base_prefix}  # python looks for itself by its name, which is not its own here
         running.append(subprocess.Popen(command, executable=python, stdout=subprocess.PIPE, text=True, env=home))
@@ -93,6 +119,28 @@ def test_docker_proxy_is_followed(relay: Callable[[str], int], server: int) -> N
     """The process that took our connection holds one that the container sees."""
     found = witness_connection("127.0.0.1", relay("docker-proxy"), _table, server, Deadline(20))
     assert (found.proof, found.sure) == (Proof.PROXIED, True)
+
+
+def test_a_server_that_hangs_up_at_once_took_our_connection(rude_server: int) -> None:
+    """Its end is in FIN_WAIT2 as long as ours is open; one that is being closed is as good a proof."""
+    found = witness_connection("127.0.0.1", rude_server, _table, rude_server, Deadline(10))
+    assert (found.proof, found.via) == (Proof.EXACT, "127.0.0.1")
+
+
+def test_docker_proxy_is_followed_to_a_server_that_hangs_up(rude_relay: Callable[[str], int], rude_server: int) -> None:
+    """Neither end between them is established any more."""
+    found = witness_connection("127.0.0.1", rude_relay("docker-proxy"), _table, rude_server, Deadline(20))
+    assert (found.proof, found.sure) == (Proof.PROXIED, True)
+
+
+def test_docker_proxy_to_another_that_hangs_up_is_no_proof(rude_relay: Callable[[str], int], rude_server: int) -> None:
+    """Not even where the container held a connection from the same address and port at another address of its own."""
+
+    def read() -> list[Socket]:
+        return [replace(s, address="127.0.0.9") if s.port == rude_server else s for s in _table()]
+
+    found = witness_connection("127.0.0.1", rude_relay("docker-proxy"), read, rude_server, Deadline(20))
+    assert not found.sure
 
 
 def test_docker_proxy_to_another_container_is_settled(relay: Callable[[str], int], server: int) -> None:
