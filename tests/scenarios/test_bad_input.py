@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import subprocess
 import sys
 
 import pytest
+
+from tests.scenarios.rig import IMAGE
+
+os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"  # read at import; Ryuk is an image that is not here
+from testcontainers.core.container import DockerContainer
 
 pytestmark = pytest.mark.engine
 
@@ -126,45 +133,39 @@ def test_green_not_running(rig):
     assert told.json["error"]["reference"] == "green-not-running"
 
 
-@pytest.mark.parametrize(("holder", "words"), [("process", "pid"), ("container", "holder")])
+@contextlib.contextmanager
+def process_on(port):
+    """Have a process hold a port; give its number."""
+    code = f"import socket,time; s=socket.create_server(('0.0.0.0',{port})); print('up',flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout.readline()
+            yield process.pid
+        finally:
+            process.kill()
+
+
+@contextlib.contextmanager
+def container_on(port, name):
+    """Have a container of nobody's project hold a port; give its name."""
+    holder = DockerContainer(IMAGE).with_name(name).with_bind_ports(7000, port).with_command("sleep 60")
+    with holder:
+        yield name
+
+
+@pytest.mark.parametrize(("holder", "words"), [("process", "process"), ("container", "container")])
 def test_blues_own_port_is_held(rig, holder, words):
     """A further port of blue's own that a process or a container holds is refused, with who holds it."""
     port = rig.http + 500
     edited(rig, "  new:\n", f"  new:\n    ports: ['{port}:7000']\n")
-    name = f"holder-{rig.project}"
-    code = f"import socket,time; s=socket.create_server(('0.0.0.0',{port})); print('up',flush=True); time.sleep(60)"
-    if holder == "container":
-        run = [
-            "docker",
-            "run",
-            "-d",
-            "--rm",
-            "--name",
-            name,
-            "-p",
-            f"{port}:7000",
-            "language-stack:demo",
-            "sleep",
-            "60",
-        ]
-        subprocess.run(run, check=True, capture_output=True)
-        process = None
-    else:
-        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
-        assert process.stdout.readline()
-    try:
+    held = process_on(port) if holder == "process" else container_on(port, f"holder-{rig.project}")
+    with held as known_as:
         told = rig.swap()
-        assert told.code == 1, told
-        error = told.json["error"]
-        assert error["reference"] == "port-held"
-        assert str(port) in str(error["evidence"])
-        assert (name if holder == "container" else str(process.pid)) in str(error["evidence"]), words
-    finally:
-        if process:
-            process.kill()
-            process.communicate()
-        else:
-            subprocess.run(["docker", "rm", "-f", name], capture_output=True, check=False)
+    assert told.code == 1, told
+    error = told.json["error"]
+    assert error["reference"] == "port-held"
+    assert str(port) in str(error["evidence"])
+    assert f"{words} {known_as}" in str(error["evidence"])
     assert rig.answers() == "old"
 
 
