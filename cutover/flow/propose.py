@@ -103,7 +103,7 @@ def _quoted(text: str) -> str:
     """Return a text as YAML reads it back: some look like a number, a boolean or a mapping."""
     try:
         plain = YAML(typ="safe", pure=True).load(f"- {text}") == [text]
-    except YAMLError:
+    except (YAMLError, ValueError, LookupError):  # the library takes `._` for a number, and `+_`, and fails
         plain = False
     return text if plain else json.dumps(text, ensure_ascii=False)
 

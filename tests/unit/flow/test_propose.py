@@ -140,7 +140,31 @@ def test_the_file_says_what_was_proposed(tmp_path: Path, probes: tuple[str, ...]
 
 @given(
     st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1)
-    | st.sampled_from(["yes", "7", "null", "a: b", "a #b", "a:", "- a", "{", '"', "'", "\\", "~", "1e3", " a", "a "])
+    | st.sampled_from(
+        [
+            "yes",
+            "7",
+            "null",
+            "a: b",
+            "a #b",
+            "a:",
+            "- a",
+            "{",
+            '"',
+            "'",
+            "\\",
+            "~",
+            "1e3",
+            "._",
+            "+_",
+            "0x_",
+            "2001-13-45",
+            "=",
+            "<<",
+            " a",
+            "a ",
+        ]
+    )
 )
 def test_any_text_is_read_back_from_yaml_as_it_was(text: str) -> None:
     """As an entry of a list and as a value, plain where that is the same."""
