@@ -66,6 +66,8 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
         line = error.problem_mark.line + 1 if isinstance(error, MarkedYAMLError) and error.problem_mark else None
         problem = error.problem if isinstance(error, MarkedYAMLError) else str(error)
         raise UsageError("config-invalid", f"{path}:{line or 1}: not valid YAML: {problem}") from error
+    except (ValueError, LookupError, TypeError) as error:  # ruamel takes `._` for a number, 2001-13-45 for a date
+        raise UsageError("config-invalid", f"{path}: not valid YAML: {error}", hint="quote the odd value") from error
     if content is None:
         return {}
     if not isinstance(content, dict):
