@@ -62,6 +62,9 @@ class OwnEngine:
         assert self.process is not None
         self.process.send_signal(number)
         self.process.wait(timeout=60)
+        # containerd dies with a killed dockerd. Where nobody collects the dead, its number lives on, and the next
+        # dockerd would wait for it.
+        (self.folder / "exec-root/containerd/containerd.pid").unlink(missing_ok=True)
 
     def destroy(self) -> None:
         """Take everything away."""
