@@ -38,7 +38,17 @@ class Note:
     message: str
 
 
-Event = StepEvent | Note
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Work of a known size goes on: `done` of `total` parts of what `title` names; `failed` of them went wrong."""
+
+    title: str
+    done: int
+    total: int
+    failed: int = 0
+
+
+Event = StepEvent | Note | Progress
 
 
 class Observer(Protocol):

@@ -19,6 +19,12 @@ class Colour(StrEnum):
         return Colour.BLUE if self is Colour.GREEN else Colour.GREEN
 
 
+TEST_OF_LABEL = "cutover.test-of"
+"""On everything that belongs to a test stack: the service that is tried."""
+TEST_PORTS_LABEL = "cutover.test-ports"
+"""On the container of a test stack: `5570:20001,6570:20002`, legacy port and the host port where it is tried."""
+
+
 class Protocol(StrEnum):
     """Transport protocols that Docker publishes."""
 

@@ -52,6 +52,8 @@ class Progress:
         """Show one event."""
         if isinstance(event, Note):
             self._console.print(f"       {event.message}", style="dim", markup=False)
+        elif not isinstance(event, StepEvent):
+            return
         elif event.state is StepState.RUNNING:
             self._spin(event)
         elif event.state in MARKS:

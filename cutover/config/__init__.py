@@ -1,0 +1,36 @@
+"""`cutover.yaml`: what cutover is told when the command line says nothing."""
+
+from cutover.config.messages import Codec, Errors, Message, Socket
+from cutover.config.parity import Case, Gate, Generator, Mode, Parity, Rule, RuleKind
+from cutover.config.reading import read_yaml, validated
+from cutover.config.settings import NAME, Settings, Strategy, load, suite_named
+from cutover.config.suites import Expect, NumberRange, Retry, Step, Suite
+from cutover.config.surface import Recording, Surface
+
+__all__ = [
+    "NAME",
+    "Case",
+    "Codec",
+    "Errors",
+    "Expect",
+    "Gate",
+    "Generator",
+    "Message",
+    "Mode",
+    "NumberRange",
+    "Parity",
+    "Recording",
+    "Retry",
+    "Rule",
+    "RuleKind",
+    "Settings",
+    "Socket",
+    "Step",
+    "Strategy",
+    "Suite",
+    "Surface",
+    "load",
+    "read_yaml",
+    "suite_named",
+    "validated",
+]

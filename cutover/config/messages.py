@@ -1,0 +1,67 @@
+"""One question to a service: what suites and parity cases have in common."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator
+
+from cutover.config.base import Model, Texts
+
+SCHEMES = ("zmq", "http", "https", "tcp")
+
+
+class Codec(StrEnum):
+    """How a request becomes bytes, and bytes a reply."""
+
+    JSON = "json"
+    MSGPACK = "msgpack"
+    RAW = "raw"
+
+
+class Socket(StrEnum):
+    """How ZeroMQ asks: REQ, or DEALER with the empty delimiter that a REP or ROUTER expects."""
+
+    REQ = "req"
+    DEALER = "dealer"
+
+
+class Message(Model):
+    """One question. Its port is the legacy one: which colour is asked decides where that leads."""
+
+    name: str | None = Field(None, description="what it is called in reports; the method or path if left out")
+    to: str | None = Field(None, description="zmq://:5570, http://:6570/health, tcp://:7000; the legacy port")
+    request: Any = Field(None, description="what is sent: JSON for codec json and msgpack, text for raw")
+    socket: Socket = Field(Socket.REQ, description="ZeroMQ: req, or dealer")
+    codec: Codec = Field(Codec.JSON, description="ZeroMQ and TCP: json, msgpack or raw; HTTP: json or raw")
+    envelope: Texts = Field((), description="ZeroMQ: frames that come before the request's own")
+    method: str | None = Field(None, description="HTTP: GET, or POST where there is a request")
+    headers: dict[str, str] = Field({}, description="HTTP headers")
+    timeout_s: float | None = Field(None, gt=0, description="seconds for the whole question; 5 if nobody says")
+
+    @field_validator("to")
+    @classmethod
+    def _is_address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in SCHEMES:
+            raise ValueError(f"{value!r} should begin with one of {', '.join(f'{s}://' for s in SCHEMES)}")
+        if parts.port is None and parts.scheme in {"zmq", "tcp"}:  # urlsplit raises ValueError for a port that is none
+            raise ValueError(f"{value!r} names no port: {parts.scheme}://:5570")
+        return value
+
+
+class Errors(Model):
+    """How an error looks in a reply that came: HTTP 4xx and 5xx are errors anyway."""
+
+    when: dict[str, Any] = Field(
+        {"$.status": "error", "$.error": "/.+/"},
+        description="JSONPath -> value (or /regular expression/); one that fits makes it an error",
+    )
+    kind: Texts = Field(
+        ("$.error.code", "$.error.type", "$.code", "$.error"),
+        description="JSONPaths of what kind of error it is; the first that is there counts",
+    )

@@ -1,0 +1,129 @@
+"""Reading YAML against a model: every complaint with file, line and the nearest key that would have been valid."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from cutover.errors import UsageError
+
+M = TypeVar("M", bound=BaseModel)
+Location = tuple[str | int, ...]
+
+
+def read_yaml(path: Path) -> Any:
+    """Return what a YAML file says, with the lines that `validated` names.
+
+    Raises:
+        FileNotFoundError: it is not there.
+        UsageError: it cannot be read, or is not valid YAML.
+
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError("config-unreadable", f"{path} cannot be read: {error}") from error
+    try:
+        return YAML(typ="rt", pure=True).load(text)
+    except YAMLError as error:
+        line = error.problem_mark.line + 1 if isinstance(error, MarkedYAMLError) and error.problem_mark else None
+        problem = error.problem if isinstance(error, MarkedYAMLError) else str(error)
+        raise UsageError("config-invalid", f"{path}:{line or 1}: not valid YAML: {problem}") from error
+    except (ValueError, LookupError, TypeError) as error:  # ruamel takes `._` for a number, 2001-13-45 for a date
+        raise UsageError("config-invalid", f"{path}: not valid YAML: {error}", hint="quote the odd value") from error
+
+
+def validated(model: type[M], content: Any, path: Path, *, within: Location = ()) -> M:
+    """Return what a file says as a model; `within` is where in the file `content` stands, for a part of one.
+
+    Raises:
+        UsageError: it says something unknown or wrong; each complaint names file, line and key.
+
+    """
+    whole, at = content, within
+    for step in within:
+        whole = whole[step]
+    if not isinstance(whole, dict):
+        raise UsageError(
+            "config-invalid",
+            f"{path}:{_line_of(content, at)}: expected a mapping ({_first_keys(model)}).",
+            hint="cutover schema",
+        )
+    try:
+        return model.model_validate(whole)
+    except ValidationError as error:
+        told = [_complaint(model, content, path, at, problem) for problem in error.errors()]
+        hint = "cutover schema prints every key; cutover init --print shows an example"
+        raise UsageError("config-invalid", told[0], evidence=told[1:], hint=hint) from error
+
+
+def _first_keys(model: type[BaseModel]) -> str:
+    return ", ".join(f"{key}: ..." for key in list(_keys_at(model, ()))[:2])
+
+
+def _complaint(model: type[BaseModel], content: Any, path: Path, within: Location, problem: Mapping[str, Any]) -> str:
+    where = (*within, *_in_content(_under(content, within), problem["loc"]))
+    line = _line_of(content, where)
+    name = ".".join(map(str, where[len(within) :])) or "the whole"
+    if problem["type"] == "extra_forbidden":
+        key = str(problem["loc"][-1])
+        known = list(_keys_at(model, problem["loc"][:-1]))
+        near = difflib.get_close_matches(key, known, n=1)
+        return f"{path}:{line}: unknown key `{name}`" + (
+            f"; did you mean `{near[0]}`?" if near else f"; known: {', '.join(known)}"
+        )
+    return f"{path}:{line}: `{name}`: {problem['msg'].removeprefix('Value error, ')}"
+
+
+def _under(content: Any, location: Location) -> Any:
+    for step in location:
+        content = content[step]
+    return content
+
+
+def _in_content(content: Any, location: Location) -> Iterator[str | int]:
+    """Yield the steps of a location that the file itself has: pydantic adds the names of what it tried."""
+    for step in location:
+        listed = isinstance(content, list) and isinstance(step, int) and step < len(content)
+        if listed or (isinstance(content, dict) and step in content):
+            yield step
+            content = content[step]
+
+
+def _line_of(content: Any, location: Location) -> int:
+    """Return the line of the last step that has one, counted from 1."""
+    line = 1
+    for step in location:
+        marks = getattr(getattr(content, "lc", None), "data", None) or {}
+        if step in marks:
+            line = int(marks[step][0]) + 1
+        try:
+            content = content[step]
+        except (KeyError, IndexError, TypeError):
+            break
+    return line
+
+
+def _keys_at(model: type[BaseModel], location: Location) -> dict[str, None]:
+    """Return the keys that are valid at a location of a model."""
+    here = [model]
+    for step in location:
+        fields = [f for m in here for name, f in m.model_fields.items() if step in {name, f.alias}]
+        if fields:
+            here = [m for f in fields for m in _models_in(f.annotation)]
+    return dict.fromkeys(f.alias or name for m in here for name, f in m.model_fields.items())
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)

@@ -1,0 +1,85 @@
+"""`cutover.yaml`: what cutover is told when the command line says nothing."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from cutover.config.base import Model
+from cutover.config.messages import Errors
+from cutover.config.parity import Parity
+from cutover.config.reading import read_yaml, validated
+from cutover.config.suites import Suite, SuiteOrFile
+from cutover.config.surface import Recording, Surface
+from cutover.errors import UsageError
+
+NAME = "cutover.yaml"
+
+
+class Strategy(StrEnum):
+    """How a port changes hands (docs/architecture.md)."""
+
+    RECREATE = "recreate"
+    RELINK = "relink"
+
+
+class Settings(Model):
+    """Everything that `cutover.yaml` may say. Durations are seconds."""
+
+    green: str | None = Field(None, description="the service that answers on the legacy ports now")
+    blue: str | None = Field(None, description="the service that is to replace it")
+    ports: tuple[int | str, ...] = Field((), description="legacy ports; 5570:9901 where blue listens on 9901 inside")
+    strategy: Strategy = Strategy.RELINK
+    probes: tuple[str | dict[str, Any], ...] = Field((), description="questions that a working service answers")
+    observe_s: float = Field(10.0, ge=0, description="how long blue is watched before the swap counts as done")
+    ready_timeout_s: float = Field(120.0, gt=0, description="how long blue may take to become ready")
+    project: str | None = Field(None, description="Compose project name")
+    files: tuple[str, ...] = Field((), description="compose files, relative to this file")
+    suites: dict[str, SuiteOrFile] = Field({}, description="name -> steps that a working service takes, or a file")
+    errors: Errors = Field(Errors(), description="how an error looks in a reply")
+    parity: Parity = Field(Parity(), description="questions to both colours, and how their replies are compared")
+    surface: Surface = Field(Surface(), description="how the methods of a service are found")
+    record: Recording = Field(Recording(), description="what a recording of live traffic leaves out")
+
+
+def suite_named(settings: Settings, name: str, path: Path) -> Suite:
+    """Return a suite, read from its own file where it has one; `path` is where `cutover.yaml` is.
+
+    Raises:
+        UsageError: there is no such suite, or its file is not there or does not hold.
+
+    """
+    if name not in settings.suites:
+        raise UsageError(
+            "unknown-suite",
+            f"There is no suite {name!r} in {path}.",
+            evidence=[f"suites: {', '.join(settings.suites) or 'none'}"],
+            hint="write one under `suites:` in cutover.yaml; cutover schema prints every key",
+        )
+    suite = settings.suites[name]
+    if not suite.file:
+        return suite
+    file = path.parent / suite.file
+    try:
+        content = read_yaml(file)
+    except FileNotFoundError as error:
+        message = f"{file} is not there; {path} names it as suite {name!r}."
+        raise UsageError("no-such-file", message, hint="write it, or mend the name") from error
+    return validated(Suite, content, file)
+
+
+def load(path: Path) -> Settings:
+    """Read `cutover.yaml`; a file that is not there says nothing.
+
+    Raises:
+        UsageError: it is not valid YAML, or says something unknown, with file, line and the nearest valid key.
+
+    """
+    try:
+        content = read_yaml(path)
+    except FileNotFoundError:
+        return Settings()
+    return Settings() if content is None else validated(Settings, content, path)
