@@ -65,9 +65,7 @@ class Gate(Model):
     equal: float = Field(1.0, ge=0, le=1, description="share of cases with equal answers, at least")
     p95_factor: float = Field(2.0, gt=0, description="blue's p95 may be this many times green's ...")
     p95_slack_s: float = Field(0.05, ge=0, description="... and this much more")
-    regression: float = Field(
-        0.05, ge=0, le=1, description="by how much blue may be less accurate, as a share of green's"
-    )
+    regression: float = Field(0.05, ge=0, le=1, description="how much less accurate blue may be, as a share of green's")
     answer: str | None = Field(None, description="JSONPath of the answer whose accuracy counts")
     similar: float = Field(0.9, ge=0, le=1, description="similarity from which on a text counts as correct")
     tolerance: NumberRange = Field(NumberRange(), description="abs and rel within which a number counts as correct")

@@ -52,11 +52,8 @@ def validated(model: type[M], content: Any, path: Path, *, within: Location = ()
     for step in within:
         whole = whole[step]
     if not isinstance(whole, dict):
-        raise UsageError(
-            "config-invalid",
-            f"{path}:{_line_of(content, at)}: expected a mapping ({_first_keys(model)}).",
-            hint="cutover schema",
-        )
+        told = f"{path}:{_line_of(content, at)}: expected a mapping ({_first_keys(model)})."
+        raise UsageError("config-invalid", told, hint="cutover schema")
     try:
         return model.model_validate(whole)
     except ValidationError as error:
