@@ -19,7 +19,7 @@ VERBS = {
     "commit": ("cutover.cli.act", "Close a swap: green's container is removed."),
     "recover": ("cutover.cli.act", "Clear up after a run that was cut short."),
     "init": ("cutover.cli.init", "Write a commented cutover.yaml from the project that is found."),
-    "override": ("cutover.cli.teststack", "Write the override file of a test stack: blue beside green, on test ports."),
+    "override": ("cutover.cli.override", "Write the override file of a test stack: blue beside green, on test ports."),
     "up": ("cutover.cli.teststack", "Start the test stack and wait until it is ready."),
     "down": ("cutover.cli.teststack", "Take the test stack down; nothing of it stays."),
     "smoke": ("cutover.cli.smoke", "Run a suite against green, blue or the test stack."),
