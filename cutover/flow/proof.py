@@ -51,7 +51,7 @@ def wait_inside(ctx: Context, colour: Colour) -> list[Answer]:
 
 def inside(ctx: Context, container: Container, colour: Colour) -> Iterator[Place]:
     """Yield the probes with a colour's own address; none where this machine cannot reach it (a remote Engine)."""
-    address = _address(ctx, container)
+    address = inside_address(ctx, container)
     for spec in asked_of(ctx, colour):
         target = ctx.target(colour, spec.port)
         if address and target and not spec.host:
@@ -77,7 +77,7 @@ def complaints(ctx: Context) -> dict[str, str]:
     return wrong
 
 
-def _address(ctx: Context, container: Container) -> str | None:
+def inside_address(ctx: Context, container: Container) -> str | None:
     if not ctx.daemon.address.local:
         return None
     current = ctx.daemon.container(container.id)
