@@ -78,6 +78,7 @@ def complaints(ctx: Context) -> dict[str, str]:
 
 
 def inside_address(ctx: Context, container: Container) -> str | None:
+    """Return a container's own address, None where this machine cannot reach it (a remote Engine)."""
     if not ctx.daemon.address.local:
         return None
     current = ctx.daemon.container(container.id)
