@@ -14,8 +14,8 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
 
 
-def serve(address: tuple[str, int], read: Callable[[], dict[str, Any]]) -> Server:
-    """Answer with what `read` returns: 200 if its status is ok, else 503."""
+def serve(address: tuple[str, int], read: Callable[[], dict[str, Any]], elsewhere: int = 404) -> Server:
+    """Answer with what `read` returns: 200 if its status is ok, else 503; any other path gets `elsewhere`."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -25,7 +25,7 @@ def serve(address: tuple[str, int], read: Callable[[], dict[str, Any]]) -> Serve
 
         def do_GET(self) -> None:
             if self.path.partition("?")[0] != "/health":
-                return self._send(404, {"status": "error", "error": "there is only /health"})
+                return self._send(elsewhere, {"status": "error", "error": "there is only /health"})
             health = read()
             return self._send(200 if health["status"] == "ok" else 503, health)
 

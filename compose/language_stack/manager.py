@@ -34,7 +34,7 @@ class Manager:
         self._models: dict[str, ngram.Model] = {}
         self._started = time.monotonic()
         self._requests: Counter[str] = Counter()
-        self._methods: Mapping[str, Callable[[Json], Json]] = {
+        self.methods: dict[str, Callable[[Json], Json]] = {
             "load_model": self.load_model,
             "unload_model": self.unload_model,
             "list_models": self.list_models,
@@ -105,7 +105,8 @@ class Manager:
         model = self._models.get(name)
         if model is None:
             raise RefusedError("not_loaded", f"{name!r} is not loaded")
-        return {"model": name, "seed": seed, "text": model.generate(prompt, length, seed)}
+        written = model.generate(prompt, length, seed)
+        return {"model": name, "seed": seed, "text": written.text, "mean_logprob": round(written.mean_logprob, 9)}
 
     def get_status(self, _params: Json) -> Json:
         return {**self.health(), "requests": dict(self._requests)}
@@ -114,9 +115,9 @@ class Manager:
         if request.method == "health_check":
             self._requests[request.method] += 1
             return self.health()
-        method = self._methods.get(request.method)
+        method = self.methods.get(request.method)
         if method is None:
-            known = ", ".join(sorted([*self._methods, "health_check"]))
+            known = ", ".join(sorted([*self.methods, "health_check"]))
             raise RefusedError("unknown_method", f"no method {request.method[:80]!r}; there are: {known}")
         self._requests[request.method] += 1
         return {"status": "ok", "result": method(request.params)}

@@ -35,7 +35,7 @@ def main() -> None:
     manager.break_if_told()
     host = "127.0.0.1" if fault is Fault.LOOPBACK else "0.0.0.0"
     port, health_port = int(os.environ.get("PORT", "5570")), int(os.environ.get("HEALTH_PORT", "6570"))
-    health.serve((host, health_port), manager.health)
+    health.serve((host, health_port), manager.health, manager.elsewhere)
     heartbeat.start(os.environ["NATS"], f"language_stack.heartbeat.{SERVICE}", manager.health)
     Thread(target=serve, args=(manager.answer, f"tcp://{host}:{port}"), daemon=True, name="front").start()
     stop.wait()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from math import log
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from language_stack.ngram import CountingModel, TableModel, corpus, train
+from language_stack.ngram import CountingModel, TableModel, Text, corpus, train
 
 ORDER = 4
 COUNTS = train(corpus(), ORDER)
@@ -21,7 +23,17 @@ def test_the_successor_draws_what_the_legacy_draws(prompt: str, length: int, see
     """Walked counts and compiled tables are two ways to the same text, unknown characters in the prompt included."""
     walked = CountingModel(COUNTS, ORDER).generate(prompt, length, seed)
     assert TableModel(COUNTS, ORDER).generate(prompt, length, seed) == walked
-    assert len(walked) == length
+    assert len(walked.text) == length
+    assert walked.mean_logprob <= 0
+
+
+def test_the_probability_is_that_of_the_characters_drawn() -> None:
+    """Small enough to count by hand: a or b at first, then each follows the other."""
+    for build in (CountingModel, TableModel):
+        model = build(train("abab", 1), 1)
+        assert model.generate("", 1, 0).mean_logprob == log(1 / 2)
+        assert model.generate("", 4, 0).mean_logprob == log(1 / 2) / 4
+        assert model.generate("a", 3, 0) == Text("bab", 0.0)
 
 
 def test_the_seed_decides_the_text() -> None:
@@ -33,6 +45,6 @@ def test_the_seed_decides_the_text() -> None:
 
 def test_every_character_drawn_follows_its_context_in_the_corpus() -> None:
     """The model invents nothing: each five characters of its text stand in the corpus."""
-    text = CountingModel(COUNTS, ORDER).generate("The harbour", 300, 3)
+    text = CountingModel(COUNTS, ORDER).generate("The harbour", 300, 3).text
     known = corpus()
     assert all(text[at : at + ORDER + 1] in known for at in range(len(text) - ORDER))
