@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import resource
+import select
 import socket
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from cutover.errors import RefusedError
 from cutover.model import Container, ContainerState, PortBinding
-from cutover.ports.allocate import HIGHEST, LOWEST, allocate, ephemeral_range
+from cutover.ports.allocate import HIGHEST, LOWEST, allocate, ephemeral_range, hold
 
 
 def _proc(folder: Path, low: int, high: int) -> Path:
@@ -93,3 +101,102 @@ def test_the_kernels_range_has_a_default(tmp_path: Path) -> None:
     """Where `/proc` is not there, the usual range counts."""
     assert ephemeral_range(tmp_path) == (32768, 60999)
     assert ephemeral_range(_proc(tmp_path, 1, 2)) == (1, 2)
+
+
+def test_a_reserved_port_is_kept_from_every_other_cutover_until_it_is_closed() -> None:
+    """Between the release and Docker's own bind the port is free to bind, and taken for everybody who asks here."""
+    with allocate(1, base=21600) as first:
+        first.release()
+        with allocate(1, base=first.ports[0]) as second:
+            assert second.ports[0] > first.ports[0]
+        with pytest.raises(RefusedError, match="is not free") as refused:
+            hold(first.ports)
+        assert refused.value.reference == "port-taken"
+        assert f"process {os.getpid()}" in refused.value.evidence[0], "it says who"
+    with allocate(1, base=first.ports[0]) as third:
+        assert third.ports == first.ports
+
+
+def test_a_name_dies_with_its_process() -> None:
+    """A cutover that was killed keeps nothing."""
+    code = (
+        "import signal, sys; from cutover.ports.allocate import allocate; free = allocate(1, base=22100); "
+        "free.release(); print(free.ports[0], flush=True); signal.pause()"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as holder:
+        port = int(holder.stdout.readline())
+        with pytest.raises(RefusedError) as refused:
+            hold([port])
+        assert f"process {holder.pid}" in refused.value.evidence[0]
+        holder.kill()
+    with hold([port]) as held:
+        assert held.ports == (port,)
+
+
+def test_holding_names_who_has_the_port() -> None:
+    """A process of the host, or the container that publishes it."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with pytest.raises(RefusedError) as refused:
+            hold([port])
+        assert str(os.getpid()) in refused.value.evidence[0]
+        binding = PortBinding("127.0.0.1", port, 5570)
+        green = Container("i", "shop-old-1", "shop", "old", ContainerState.RUNNING, published=(binding,))
+        with pytest.raises(RefusedError) as refused:
+            hold([binding], containers=[green])
+        assert "container shop-old-1 (service old)" in refused.value.evidence[0]
+        with hold([PortBinding("127.0.0.2", port, 5570)]) as elsewhere:
+            assert elsewhere.ports == (port,), "another address of this machine is another place"
+    with hold([port]) as held:
+        assert held.ports == (port,)
+
+
+def test_a_refusal_lets_go_of_what_was_held() -> None:
+    """The ports before the one that is taken are free again."""
+    with allocate(1, base=22300) as free:
+        (first,) = free.ports
+    with socket.create_server(("", 0)) as server:
+        with pytest.raises(RefusedError):
+            hold([first, server.getsockname()[1]])
+        with hold([first]) as held:
+            assert held.ports == (first,)
+
+
+def test_a_shortage_of_descriptors_says_nothing_of_the_port() -> None:
+    """It is an error, not a port that is taken: 60,000 ports in vain would be the answer."""
+    code = (
+        "import resource; from cutover.ports.allocate import allocate\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (8, 8))\n"
+        "try:\n    allocate(4)\nexcept OSError as error:\n    print(error.strerror)"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout == "Too many open files\n"
+
+
+def test_200_stacks_at_once_pick_400_distinct_ports() -> None:
+    """Each 'container' binds its ports a while after they were released, as Docker does: nobody gets in between."""
+    _room_for_descriptors()
+    start, everybody_has_bound = threading.Barrier(200), threading.Barrier(200)
+
+    def stack(_: int) -> tuple[int, ...]:
+        start.wait(timeout=60)
+        with allocate(2, base=23000) as free, contextlib.ExitStack() as container:
+            free.release()
+            select.select([], [], [], 0.02)  # what Docker takes from here to its bind
+            for port in free.ports:
+                sock = container.enter_context(socket.socket())
+                sock.bind(("", port))
+            free.close()
+            everybody_has_bound.wait(timeout=60)
+        return free.ports
+
+    with ThreadPoolExecutor(200) as pool:
+        picked = [port for ports in pool.map(stack, range(200)) for port in ports]
+    assert len(set(picked)) == 400
+
+
+def _room_for_descriptors() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 8192 if hard == resource.RLIM_INFINITY else min(8192, hard)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
