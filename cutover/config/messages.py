@@ -39,6 +39,7 @@ class Message(Model):
     envelope: Texts = Field((), description="ZeroMQ: frames that come before the request's own")
     method: str | None = Field(None, description="HTTP: GET, or POST where there is a request")
     headers: dict[str, str] = Field({}, description="HTTP headers")
+    verify: bool = Field(True, description="HTTPS: whether the certificate has to be good")
     timeout_s: float | None = Field(None, gt=0, description="seconds for the whole question; 5 if nobody says")
 
     @field_validator("to")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from cutover.errors import ProbeError
 
@@ -19,11 +20,21 @@ class Reply:
     note: str = ""
 
 
-class NoReplyError(ProbeError):
-    """A service gave no reply that can be judged; `detail` says how far the question came."""
+class Failure(StrEnum):
+    """How a reply failed to come."""
 
-    def __init__(self, detail: str) -> None:
+    TIMEOUT = "timeout"
+    REFUSED = "refused"
+    CLOSED = "closed"
+    GARBLED = "garbled"
+
+
+class NoReplyError(ProbeError):
+    """A service gave no reply that can be judged; `detail` says how far the question came, `failure` how it ended."""
+
+    def __init__(self, detail: str, failure: Failure = Failure.CLOSED) -> None:
         self.detail = detail
+        self.failure = failure
         super().__init__("no-reply", detail)
 
 

@@ -6,7 +6,7 @@ import socket
 from typing import TYPE_CHECKING, Self
 
 from cutover.clock import Deadline
-from cutover.probes.reply import NoReplyError
+from cutover.probes.reply import Failure, NoReplyError
 
 if TYPE_CHECKING:
     import ssl
@@ -41,7 +41,7 @@ class Wire:
         except TimeoutError as error:
             if within_s is not None and not self.deadline.passed:
                 return None
-            raise NoReplyError(timed_out("connected, but no answer", self.deadline)) from error
+            raise NoReplyError(timed_out("connected, but no answer", self.deadline), Failure.TIMEOUT) from error
         except OSError as error:
             raise NoReplyError(f"connected, but cut off: {reason(error)}") from error
 
@@ -56,7 +56,9 @@ class Wire:
         try:
             self.sock.sendall(data)
         except TimeoutError as error:
-            raise NoReplyError(timed_out("connected, but the question was not taken", self.deadline)) from error
+            raise NoReplyError(
+                timed_out("connected, but the question was not taken", self.deadline), Failure.TIMEOUT
+            ) from error
         except OSError as error:
             raise NoReplyError(f"connected, but cut off while asking: {reason(error)}") from error
 
@@ -71,9 +73,9 @@ class Wire:
         try:
             return Wire(context.wrap_socket(self.sock, server_hostname=server_name), self.deadline)
         except TimeoutError as error:
-            raise NoReplyError(timed_out("connected, but no TLS handshake", self.deadline)) from error
+            raise NoReplyError(timed_out("connected, but no TLS handshake", self.deadline), Failure.TIMEOUT) from error
         except OSError as error:
-            raise NoReplyError(f"connected, but TLS failed: {reason(error)}") from error
+            raise NoReplyError(f"connected, but TLS failed: {reason(error)}", Failure.GARBLED) from error
 
     def close(self) -> None:
         """Close the connection; nothing is waited for."""
@@ -97,7 +99,7 @@ def connect(host: str, port: int, deadline: Deadline) -> Wire:
             sock.connect(address)
         except TimeoutError as error:
             sock.close()
-            raise NoReplyError(timed_out("no connection", deadline)) from error
+            raise NoReplyError(timed_out("no connection", deadline), Failure.TIMEOUT) from error
         except OSError as error:
             sock.close()
             failure = "refused" if isinstance(error, ConnectionRefusedError) else f"no connection: {reason(error)}"
@@ -107,7 +109,7 @@ def connect(host: str, port: int, deadline: Deadline) -> Wire:
         else:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return Wire(sock, deadline)
-    raise NoReplyError(failure)
+    raise NoReplyError(failure, Failure.REFUSED)
 
 
 def addresses(host: str, port: int) -> list[tuple[socket.AddressFamily, tuple[str | int, ...]]]:
@@ -120,7 +122,7 @@ def addresses(host: str, port: int) -> list[tuple[socket.AddressFamily, tuple[st
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise NoReplyError(f"{host!r} cannot be resolved: {error}") from error
+        raise NoReplyError(f"{host!r} cannot be resolved: {error}", Failure.REFUSED) from error
     return [(family, address) for family, _, _, _, address in found if not isinstance(address[0], int)]
 
 
@@ -137,5 +139,5 @@ def reason(error: OSError) -> str:
 def _left_s(deadline: Deadline, what: str) -> float:
     left_s = deadline.left_s
     if left_s <= 0:
-        raise NoReplyError(timed_out(what, deadline))
+        raise NoReplyError(timed_out(what, deadline), Failure.TIMEOUT)
     return left_s

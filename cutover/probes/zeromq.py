@@ -18,7 +18,7 @@ from cutover.probes.reply import MAX_REPLY_BYTES, NoReplyError, Reply
 from cutover.probes.spec import ProbeSpec, SocketKind
 from cutover.probes.wire import addresses, connect, timed_out
 
-_EVENTS: Final = (
+EVENTS: Final = (
     zmq.EVENT_CONNECTED
     | zmq.EVENT_CLOSED
     | zmq.EVENT_DISCONNECTED
@@ -28,7 +28,7 @@ _EVENTS: Final = (
     | zmq.EVENT_HANDSHAKE_FAILED_AUTH
 )
 
-_HUNG_UP: Final = (
+HUNG_UP: Final = (
     "connected, but the peer closed during the ZMTP handshake "
     "(behind Docker's proxy: nothing listens inside; or another socket type or security mechanism)"
 )
@@ -49,11 +49,16 @@ def exchange(spec: ProbeSpec, host: str, port: int, deadline: Deadline) -> Reply
 
     """
     with _Asker(spec, deadline) as asker:
-        return asker.ask(_endpoint(host, port, deadline))
+        return asker.ask(endpoint(host, port, deadline))
 
 
-def _endpoint(host: str, port: int, deadline: Deadline) -> str:
-    """Pick one address: libzmq tries only the first, and `localhost` may name two."""
+def endpoint(host: str, port: int, deadline: Deadline) -> str:
+    """Return one address in libzmq's words: it tries only the first, and `localhost` may name two.
+
+    Raises:
+        NoReplyError: the name is unknown, or of several addresses none takes a connection.
+
+    """
     found = addresses(host, port)
     if len(found) == 1:
         address = str(found[0][1][0])
@@ -72,7 +77,7 @@ class _Asker:
         self._connected = self._greeted = self._sent = False
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._socket = self._context.socket(zmq.DEALER if spec.socket is SocketKind.DEALER else zmq.REQ)
-        self._monitor = self._socket.get_monitor_socket(_EVENTS)
+        self._monitor = self._socket.get_monitor_socket(EVENTS)
 
     def __enter__(self) -> Self:
         return self
@@ -132,7 +137,7 @@ class _Asker:
             self._greeted = True
             return Reply(note="ZMTP handshake done, nothing asked") if self._frames is None else None
         elif event == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
-            raise NoReplyError(_protocol_failure(value))
+            raise NoReplyError(protocol_failure(value))
         elif event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
             raise NoReplyError("connected, but the ZMTP peer refused to let us in (PLAIN or CURVE)")
         elif event == zmq.EVENT_CLOSED:
@@ -148,7 +153,7 @@ class _Asker:
                 return self._receive()
         if self._greeted:
             raise NoReplyError(_CUT_OFF)
-        raise NoReplyError(_HUNG_UP)
+        raise NoReplyError(HUNG_UP)
 
     def _progress(self) -> str:
         if self._greeted:
@@ -163,7 +168,8 @@ def _frames(spec: ProbeSpec) -> list[bytes]:
     return [b"", body] if spec.socket is SocketKind.DEALER else [body]
 
 
-def _protocol_failure(value: int) -> str:
+def protocol_failure(value: int) -> str:
+    """Say what libzmq's handshake error means."""
     if value == zmq.PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH:
         return "connected, but the ZMTP peer asks for another security mechanism (PLAIN or CURVE)"
     return f"connected, but the ZMTP handshake failed (libzmq protocol error {value:#x})"

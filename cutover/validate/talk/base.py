@@ -29,6 +29,7 @@ class Question:
     """One question, ready to be sent. `port` is the legacy port (its URL's default for HTTP), `path` HTTP's with query.
 
     `body` None sends nothing: HTTP GETs, ZeroMQ and TCP only connect. `host` is "" unless the question names its own.
+    `verify` False takes whatever certificate HTTPS shows.
     """
 
     kind: Kind
@@ -42,6 +43,7 @@ class Question:
     method: str | None = None
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     timeout_s: float = DEFAULT_TIMEOUT_S
+    verify: bool = True
 
 
 class ResponseKind(StrEnum):

@@ -1,0 +1,73 @@
+"""From what `cutover.yaml` says to a question that can be sent."""
+
+from __future__ import annotations
+
+from urllib.parse import quote, urlsplit
+
+from cutover.config import Codec, Message
+from cutover.errors import UsageError
+from cutover.validate.talk.base import DEFAULT_TIMEOUT_S, Kind, Question
+from cutover.validate.talk.codec import encoded
+
+_PORTS = {Kind.HTTP: 80, Kind.HTTPS: 443}
+_SAFE = "/%:@!$&'()*+,;=~-._?[]"
+_CONTENT_TYPES = {Codec.JSON: "application/json", Codec.MSGPACK: "application/msgpack"}
+
+
+def question_of(message: Message) -> Question:
+    """Return the question that a message means.
+
+    Raises:
+        UsageError: it says no `to:`, or its request cannot be sent with its codec.
+
+    """
+    if message.to is None:
+        raise UsageError("no-address", f"{_named(message)} does not say `to:`.", hint="to: zmq://:5570")
+    parts = urlsplit(message.to)
+    kind = Kind(parts.scheme)
+    return Question(
+        kind=kind,
+        port=parts.port or _PORTS[kind],
+        host=parts.hostname or "",
+        path=_path(parts.path, parts.query),
+        body=_body(message, kind),
+        socket=message.socket,
+        codec=message.codec,
+        envelope=tuple(frame.encode("utf-8", "surrogateescape") for frame in message.envelope),
+        method=message.method.upper() if message.method else None,
+        headers=_headers(message, kind),
+        timeout_s=message.timeout_s or DEFAULT_TIMEOUT_S,
+        verify=message.verify,
+    )
+
+
+def _named(message: Message) -> str:
+    return repr(message.name) if message.name else "A question"
+
+
+def _path(path: str, query: str) -> str:
+    """Return path and query with what HTTP cannot carry percent-encoded, and what is encoded left alone."""
+    shown = quote(path or "/", safe=_SAFE)
+    return f"{shown}?{quote(query, safe=_SAFE)}" if query else shown
+
+
+def _body(message: Message, kind: Kind) -> bytes | None:
+    if message.request is None:
+        return None
+    try:
+        body = encoded(message.request, message.codec)
+    except ValueError as error:
+        raise UsageError(
+            "unsendable-request",
+            f"{_named(message)} to {message.to}: its request cannot be sent: {error}.",
+            hint="codec: json takes texts, numbers, lists and mappings; msgpack also binary; raw one text",
+        ) from error
+    return body + b"\n" if kind is Kind.TCP and message.codec is Codec.JSON else body
+
+
+def _headers(message: Message, kind: Kind) -> tuple[tuple[str, str], ...]:
+    """Return the headers, with the content type of the codec where nobody says one."""
+    named = {name.lower() for name in message.headers}
+    claimed = _CONTENT_TYPES.get(message.codec)
+    web = kind in _PORTS and message.request is not None and claimed and "content-type" not in named
+    return (*([("Content-Type", claimed)] if web and claimed else []), *message.headers.items())
