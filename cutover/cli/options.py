@@ -47,6 +47,8 @@ SWAP_OPTIONS = (
         metavar="S",
         help="Seconds that blue may take to become ready.",
     ),
+    click.option("--suite", "suites", multiple=True, metavar="NAME", help="Suite to run before and after the move."),
+    click.option("--no-suites", is_flag=True, help="Run no suite; otherwise all of cutover.yaml are run."),
     click.option("--commit", is_flag=True, help="Remove green at the end instead of keeping it warm."),
 )
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cutover.clock import Clock
+from cutover.config import Errors, Suite
 from cutover.engine.daemon import Daemon
 from cutover.engine.stack import Stack
 from cutover.errors import StepError
@@ -28,6 +30,8 @@ class Context:
     clock: Clock
     observer: Observer
     stall: StallMeter
+    suites: Mapping[str, Suite] = field(default_factory=dict)
+    errors: Errors = Errors()  # noqa: RUF009  (frozen)
     blue_restart_policy: str | None = None
     started: dict[Colour, float] = field(default_factory=dict)
     facts: dict[str, object] = field(default_factory=dict)

@@ -73,6 +73,7 @@ def _relink_parts(request: SwapRequest, ports: str, files: str) -> Parts:
         (StepKind.CREATE_BLUE, blue, f"with its final ports {ports}, from the edited file"),
         (StepKind.START_PARKED, blue, f"{green} still holds {ports}"),
         (StepKind.PROVE_INSIDE, blue, f"{green} is not touched before {blue} answers"),
+        *_suite_parts(StepKind.SMOKE_INSIDE, request, f"{green} is not touched before {blue} does its work"),
         (StepKind.EDIT_FILES, files, f"ports {ports} belong to {blue} from now on"),
         (StepKind.RELINK, ports, f"park {green}, unpark {blue}"),
     ]
@@ -91,6 +92,7 @@ def _recreate_parts(request: SwapRequest, ports: str, files: str) -> Parts:
 def _last_parts(request: SwapRequest) -> Parts:
     blue, green = request.blue, request.green
     parts: Parts = [(StepKind.PROVE_OUTSIDE, blue, "through the legacy ports, with proof of who answers")]
+    parts += _suite_parts(StepKind.SMOKE_OUTSIDE, request, "as clients ask; a failure turns it back")
     if request.observe_s > 0:
         parts.append((StepKind.WATCH, blue, f"for {request.observe_s:g} s; two failures in a row turn it back"))
     if request.commit:
@@ -100,6 +102,10 @@ def _last_parts(request: SwapRequest) -> Parts:
     if request.strategy is Strategy.RELINK:
         parts.append((StepKind.REMOVE_PARK_NETWORK, f"of {blue}", "nobody is parked any more"))
     return parts
+
+
+def _suite_parts(kind: StepKind, request: SwapRequest, cause: str) -> Parts:
+    return [(kind, ", ".join(request.suites), cause)] if request.suites else []
 
 
 def _missing_dependencies(state: ObservedState, request: SwapRequest) -> dict[str, str]:

@@ -51,6 +51,7 @@ class SwapRequest:
     observe_s: float
     ready_timeout_s: float
     commit: bool = False
+    suites: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,8 @@ class Options:
     observe_s: float | None = None
     ready_timeout_s: float | None = None
     commit: bool = False
+    suites: tuple[str, ...] = ()
+    no_suites: bool = False
 
 
 def swap_request(options: Options, settings: Settings) -> SwapRequest:
@@ -88,12 +91,20 @@ def swap_request(options: Options, settings: Settings) -> SwapRequest:
         observe_s=settings.observe_s if options.observe_s is None else options.observe_s,
         ready_timeout_s=settings.ready_timeout_s if options.ready_timeout_s is None else options.ready_timeout_s,
         commit=options.commit,
+        suites=_suites(options, settings),
     )
 
 
 def probes_of(options: Options, settings: Settings) -> tuple[ProbeSpec, ...]:
     """Return the probes that were given, those of the command line instead of those of `cutover.yaml`."""
     return tuple(read(p) for p in options.probes or settings.probes)
+
+
+def _suites(options: Options, settings: Settings) -> tuple[str, ...]:
+    """Return the suites that a swap runs: those named, else all of cutover.yaml that do not say `swap: false`."""
+    if options.no_suites:
+        return ()
+    return options.suites or tuple(name for name, suite in settings.suites.items() if suite.swap)
 
 
 def _named(colour: str, name: str | None) -> str:

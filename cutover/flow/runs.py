@@ -16,6 +16,8 @@ from cutover.files import private_folder
 from cutover.flow.journal import Kind, Record, read
 
 STATE_FOLDER = ".cutover"
+TESTS = "tests"
+"""Beside the runs: what test stacks left to be taken down."""
 OPEN = {"unfinished", "needs_hands"}
 
 
@@ -100,7 +102,7 @@ class Runs:
         """Return the runs, oldest first."""
         if not self.folder.is_dir():
             return []
-        return [Run(p) for p in sorted(self.folder.iterdir()) if p.is_dir()]
+        return [Run(p) for p in sorted(self.folder.iterdir()) if p.is_dir() and p.name != TESTS]
 
     def new(self, clock: Clock) -> Run:
         """Make the folder of a new run."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 
 from cutover import config
 from cutover.clock import Clock, SystemClock
-from cutover.config import Settings
+from cutover.config import Settings, Suite
 from cutover.engine.address import resolve
 from cutover.engine.daemon import Daemon
 from cutover.engine.files import compose_files
@@ -39,6 +39,7 @@ class Session:
     stack: Stack
     clock: Clock
     observer: Observer
+    settings_path: Path = Path(config.NAME)
 
     @property
     def folder(self) -> Path:
@@ -87,6 +88,15 @@ class Session:
         ]
         return " ".join(["cutover", words, *said])
 
+    def suites(self, names: Iterable[str]) -> dict[str, Suite]:
+        """Return suites of `cutover.yaml`, read from their own files where they have them.
+
+        Raises:
+            UsageError: there is no such suite, or its file does not hold.
+
+        """
+        return {name: config.suite_named(self.settings, name, self.settings_path) for name in names}
+
     def context(self, plan: Plan, run: Run, probes: tuple[ProbeSpec, ...]) -> Context:
         """Return what the steps of a run share."""
         ctx = Context(
@@ -124,11 +134,13 @@ def opened(
     """
     here = Path.cwd()
     beside = options.files[0].parent if options.files else here
-    settings = Settings() if lenient else config.load(here / beside / config.NAME)
+    settings_path = here / beside / config.NAME
+    settings = Settings() if lenient else config.load(settings_path)
     given = options.files or tuple(here / beside / f for f in settings.files)
     files = compose_files(given, here)
     if not lenient and not options.files and files[0].parent != here:  # Compose found the file in a folder above
-        settings = config.load(files[0].parent / config.NAME)
+        settings_path = files[0].parent / config.NAME
+        settings = config.load(settings_path)
     source = ProjectFiles(
         files=files,
         project=options.project or settings.project,
@@ -139,6 +151,8 @@ def opened(
     daemon = Daemon(address)
     try:
         stack = Stack(address, source)
-        yield Session(options, settings, daemon, stack, clock or SystemClock(), Sturdy(observer or Silence()))
+        yield Session(
+            options, settings, daemon, stack, clock or SystemClock(), Sturdy(observer or Silence()), settings_path
+        )
     finally:
         daemon.close()

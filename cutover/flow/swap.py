@@ -65,6 +65,7 @@ def swap(session: Session) -> SwapReport:
         plan = make_plan(session, request)
         run = runs.new(session.clock)
         ctx = session.context(plan, run, about(plan, request.probes))
+        ctx.suites, ctx.errors = session.suites(request.suites), session.settings.errors
         for warning in plan.warnings:
             ctx.warn(warning)
         outcome = Runner(ctx, Journal(run.folder, session.clock), session.source_header()).run()
@@ -78,6 +79,7 @@ def make_plan(session: Session, request: SwapRequest) -> Plan:
         UsageError, RefusedError, EngineError: as the reasons are.
 
     """
+    session.suites(request.suites)  # a suite that does not hold is told before anything else is looked at
     state = observe(session.daemon, session.stack, (request.green, request.blue))
     session.name_project(state.project)
     moves = moves_of(state, request)

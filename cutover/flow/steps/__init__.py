@@ -12,6 +12,7 @@ from cutover.flow.steps.green import RetireGreen, SettleGreen
 from cutover.flow.steps.handover import Recreate, Relink
 from cutover.flow.steps.park import ParkNetwork, RemoveParkNetwork
 from cutover.flow.steps.prove import ProveInside, ProveOutside, Watch
+from cutover.flow.steps.suites import SmokeInside, SmokeOutside
 
 HANDLERS: Mapping[StepKind, Handler] = {
     StepKind.BACKUP: BackUp(),
@@ -20,10 +21,12 @@ HANDLERS: Mapping[StepKind, Handler] = {
     StepKind.CREATE_BLUE: CreateBlue(),
     StepKind.START_PARKED: StartParked(),
     StepKind.PROVE_INSIDE: ProveInside(),
+    StepKind.SMOKE_INSIDE: SmokeInside(),
     StepKind.EDIT_FILES: EditFiles(),
     StepKind.RELINK: Relink(),
     StepKind.RECREATE: Recreate(),
     StepKind.PROVE_OUTSIDE: ProveOutside(),
+    StepKind.SMOKE_OUTSIDE: SmokeOutside(),
     StepKind.WATCH: Watch(),
     StepKind.SETTLE_GREEN: SettleGreen(),
     StepKind.RETIRE_GREEN: RetireGreen(),

@@ -85,6 +85,22 @@ predicted silence of the legacy ports: 8.15 s (new took 7.2 s to load in an earl
     )
 
 
+def test_suites_run_before_green_is_touched_and_again_as_clients_ask() -> None:
+    """`recreate` has no moment before: there the ports are silent already."""
+    relink = steps(planned(observed(), asked(suites=("chat", "health"))))
+    assert relink[4:9] == [
+        "prove-inside new",
+        "smoke-inside chat, health",
+        "edit-files compose.yaml",
+        "relink 5570, 6570",
+        "prove-outside new",
+    ]
+    assert relink[9:11] == ["smoke-outside chat, health", "watch new"]
+    recreate = steps(planned(observed(), asked(suites=("chat",), strategy=RECREATE)))
+    assert [s for s in recreate if s.startswith("smoke")] == ["smoke-outside chat"]
+    assert recreate.index("smoke-outside chat") == recreate.index("prove-outside new") + 1
+
+
 def test_relink_with_commit_and_without_a_watch() -> None:
     """Green's container goes at the end; nobody watches for zero seconds."""
     assert (

@@ -64,6 +64,23 @@ def test_cutover_yaml_speaks_where_the_command_line_is_silent() -> None:
 
 
 @pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (Options(), ("chat", "health")),
+        (Options(suites=("slow",)), ("slow",)),
+        (Options(no_suites=True), ()),
+        (Options(suites=("slow",), no_suites=True), ()),
+    ],
+)
+def test_the_suites_of_a_swap(options: Options, expected: tuple[str, ...]) -> None:
+    """All that do not say `swap: false`, unless the command line knows better."""
+    suite = {"to": "tcp://:5570", "steps": [{"name": "connect"}]}
+    suites = {"chat": suite, "slow": {**suite, "swap": False}, "health": "health.yaml"}
+    settings = Settings.model_validate({**NAMED, "suites": suites})
+    assert swap_request(options, settings).suites == expected
+
+
+@pytest.mark.parametrize(
     ("given", "expected"),
     [
         ({"green": "older"}, {"green": "older", "blue": "new"}),
