@@ -47,7 +47,7 @@ def addresses(session: Session, subject: str) -> dict[int, Address]:
     return dict(_of_container(session, container, targets))
 
 
-def test_containers(containers: Iterable[Container], of: str | None) -> list[Container]:
+def trial_containers(containers: Iterable[Container], of: str | None) -> list[Container]:
     """Return the running containers of test stacks of a service, of every service if none is named."""
     return [c for c in containers if c.running and (label := c.labels.get(TEST_OF_LABEL)) and of in {None, label}]
 
@@ -112,7 +112,7 @@ def _of_test_stack(
     session: Session, containers: Iterable[Container], ports: Iterable[LegacyPort]
 ) -> dict[int, Address]:
     blue = session.options.blue or session.settings.blue
-    found = test_containers(containers, blue)
+    found = trial_containers(containers, blue)
     if not found:
         raise RefusedError(
             "no-test-stack",
