@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -37,7 +37,7 @@ class Project:
 
     containers: tuple[Container, ...]
     settings: Settings
-    options: Options = Options()
+    options: Options = field(default_factory=Options)
     local: bool = True
 
     @property
