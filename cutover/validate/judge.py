@@ -1,0 +1,75 @@
+"""Is a reply an error, and of which kind? What `errors:` in cutover.yaml says about replies, applied."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from cutover.config import Errors, paths
+from cutover.validate.paths import find
+from cutover.validate.talk import Response, ResponseKind
+
+UNKNOWN_KIND = "error"
+_FIRST_ERROR_STATUS = 400
+_KIND_CHARS = 80
+
+
+class Judge:
+    """Tells errors from answers; made once from the settings and used by every thread."""
+
+    def __init__(self, errors: Errors) -> None:
+        self._errors = errors
+
+    def error_kind(self, response: Response) -> str | None:
+        """Return what kind of error a response is, None if it is none.
+
+        `timeout`, `refused`, `closed` and `garbled` where no answer came that can be read; `http 404`, with the kind
+        that the body names behind it (`http 404 unknown_model`); else the kind that the body names, or `error`.
+        """
+        if response.kind is not ResponseKind.ANSWER:
+            return str(response.kind)
+        if response.code is not None and response.code >= _FIRST_ERROR_STATUS:
+            return " ".join(filter(None, [f"http {response.code}", self._named(response.value)]))
+        if describes(self._errors.when, response.value):
+            return self._named(response.value) or UNKNOWN_KIND
+        return None
+
+    def _named(self, value: Any) -> str:
+        for path in self._errors.kind:
+            for _, found in find(value, path):
+                if isinstance(found, str | int) and not isinstance(found, bool) and str(found).strip():
+                    return " ".join(str(found).split())[:_KIND_CHARS]
+        return ""
+
+
+def describes(conditions: Mapping[str, Any], value: Any) -> bool:
+    """Say whether one of the conditions, JSONPath -> value or /regular expression/, fits a reply."""
+    return any(fits(value, path, wanted) for path, wanted in conditions.items())
+
+
+def fits(value: Any, path: str, wanted: Any) -> bool:
+    """Say whether what stands at a JSONPath is as wanted: equal, or found by a /regular expression/.
+
+    A regular expression is looked for in a text, or in the JSON of a value; null, false and what is empty fit none.
+    """
+    text = paths.in_slashes(wanted)
+    places = (found for _, found in find(value, path))
+    if text is None:
+        return any(same(found, wanted) for found in places)
+    return any(found and paths.pattern(text).search(_text(found)) is not None for found in places)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Say whether two values are equal as JSON has it: 1 is 1.0, and true is no number."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(value, other[key]) for key, value in one.items())
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(same(a, b) for a, b in zip(one, other, strict=True))
+    return bool(one == other)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
