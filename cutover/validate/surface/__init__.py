@@ -1,0 +1,1 @@
+"""Which methods does green answer that blue does not? Asked, read from the source, and seen in recorded traffic."""

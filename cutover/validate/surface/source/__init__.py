@@ -1,0 +1,7 @@
+"""Reading the methods of a service from its source: the tree only, nothing is imported or run."""
+
+from cutover.validate.surface.source.method import How, Method, Reading, Skipped, Wanted
+from cutover.validate.surface.source.reader import read_source
+from cutover.validate.surface.source.routes import route
+
+__all__ = ["How", "Method", "Reading", "Skipped", "Wanted", "read_source", "route"]

@@ -1,0 +1,112 @@
+"""Which files of a source are read: Python, text, ours; the rest is named and left."""
+
+from __future__ import annotations
+
+import ast
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from cutover.validate.surface.source.method import Skipped
+
+MAX_FILES = 4000
+MAX_FILE_BYTES = 2 << 20
+# A tree takes about 100 times its text in memory: measured at 2.2 GB for 24 MiB of text.
+MAX_TOTAL_BYTES = 16 << 20
+_NOT_OURS: Final = frozenset(
+    {".git", ".hg", ".svn", ".tox", ".nox", ".venv", "venv", "env", "node_modules", "site-packages", "__pycache__",
+     ".mypy_cache", ".ruff_cache", ".pytest_cache", ".eggs", "__pypackages__"}
+)  # fmt: skip
+_TESTS: Final = frozenset({"test", "tests", "testing"})
+
+
+def read_trees(paths: list[Path], skipped: list[Skipped]) -> Iterator[tuple[Path, str, ast.Module]]:
+    """Yield each Python file as its path, the name by which it is shown, and its tree; nothing is imported or run.
+
+    What is not read is added to `skipped`: syntax errors, Python 2, odd encodings, links, trees too large to hold.
+    """
+    seen: set[Path] = set()
+    taken = total = 0
+    for path, shown in _files(paths, skipped):
+        real = path.resolve()
+        if real in seen:
+            continue
+        seen.add(real)
+        if taken >= MAX_FILES or total >= MAX_TOTAL_BYTES:
+            why = f"more than {MAX_FILES} files or {MAX_TOTAL_BYTES >> 20} MiB: name the folder of the service alone"
+            skipped.append(Skipped(shown, f"and what comes after it: {why}"))
+            return
+        found = _tree(path, shown, skipped)
+        if found:
+            taken, total = taken + 1, total + found[1]
+            yield path, shown, found[0]
+
+
+def _files(paths: list[Path], skipped: list[Skipped]) -> Iterator[tuple[Path, str]]:
+    for path in paths:
+        if path.is_dir():
+            for found in _below(path, skipped):
+                yield found, str(Path(path.name) / found.relative_to(path))
+        else:
+            yield path, path.name
+
+
+def _below(folder: Path, skipped: list[Skipped]) -> Iterator[Path]:
+    def unreadable(error: OSError) -> None:
+        skipped.append(Skipped(str(error.filename), f"cannot be read: {error.strerror}"))
+
+    for name, folders, files in os.walk(folder, onerror=unreadable):
+        here = Path(name)
+        folders[:] = [f for f in sorted(folders) if _is_ours(here / f, folder, skipped)]
+        for file in sorted(files):
+            if not file.endswith(".py"):
+                continue
+            if file.startswith("test_") or file == "conftest.py":
+                skipped.append(Skipped(str((here / file).relative_to(folder)), "a test"))
+                continue
+            yield here / file
+
+
+def _is_ours(path: Path, root: Path, skipped: list[Skipped]) -> bool:
+    shown = str(path.relative_to(root))
+    if path.is_symlink():  # a link to a folder above would go round for ever
+        skipped.append(Skipped(shown, "a link to a folder; name its target if it belongs to the service"))
+        return False
+    if path.name in _NOT_OURS or (path / "pyvenv.cfg").exists():
+        skipped.append(Skipped(shown, "not the service's own source"))
+        return False
+    if path.name in _TESTS:
+        skipped.append(Skipped(shown, "tests"))
+        return False
+    return True
+
+
+def _tree(path: Path, shown: str, skipped: list[Skipped]) -> tuple[ast.Module, int] | None:
+    try:
+        if not path.is_file():  # a FIFO would be waited for
+            skipped.append(Skipped(shown, "no regular file" if path.exists() else "is not there"))
+            return None
+        size = path.stat().st_size
+        if size > MAX_FILE_BYTES:
+            skipped.append(Skipped(shown, f"{size} bytes: larger than {MAX_FILE_BYTES >> 20} MiB"))
+            return None
+        content = path.read_bytes()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an invalid escape in their source is no news of ours
+            return ast.parse(content, filename=shown), size
+    except SyntaxError as error:
+        where = f"line {error.lineno}: " if error.lineno else ""
+        skipped.append(Skipped(shown, f"{where}not Python 3.{_minor()} or older: {error.msg}"))
+    except (ValueError, RecursionError, MemoryError) as error:
+        skipped.append(Skipped(shown, f"cannot be parsed: {str(error) or type(error).__name__}"))
+    except OSError as error:
+        skipped.append(Skipped(shown, f"cannot be read: {error.strerror}"))
+    return None
+
+
+def _minor() -> int:
+    import sys  # noqa: PLC0415
+
+    return sys.version_info.minor
