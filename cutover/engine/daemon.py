@@ -74,6 +74,11 @@ class Daemon:
         """Close the connection."""
         self._client.close()
 
+    @property
+    def api(self) -> docker.APIClient:
+        """Return the library's client, for the modules of this package only."""
+        return self._client.api
+
     # -- containers --------------------------------------------------------------------------------------------------
 
     def containers(self, project: str | None = None) -> list[Container]:

@@ -9,30 +9,20 @@ the legacy port is seen among the connections of this colour's own network names
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
 
 from cutover.errors import EngineError, ProbeError, StepError
 from cutover.flow.context import Context
+from cutover.flow.ready import Place, Wait, wait_for, wait_ready
 from cutover.flow.witness import witness
-from cutover.model import Answer, Colour, Container, ContainerState, Health, Protocol
+from cutover.model import Answer, Colour, Container, Health, Protocol
 from cutover.ports.witness import Proof
-from cutover.probes import ProbeSpec, ask, wait_until_ok
+from cutover.probes import ProbeSpec, ask
 
 ATTEMPT_TIMEOUT_S = 5.0
-INTERVAL_S = 0.2
 OUTSIDE_TIMEOUT_S = 10.0
 STALL_TIMEOUT_S = 0.5
-HEALTH_FAILURES = 3
 COMPLAINT_TIMEOUT_S = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a probe is to ask."""
-
-    spec: ProbeSpec
-    host: str
-    port: int
 
 
 def wait_inside(ctx: Context, colour: Colour) -> list[Answer]:
@@ -43,10 +33,8 @@ def wait_inside(ctx: Context, colour: Colour) -> list[Answer]:
 
     """
     container = ctx.need(colour)
-    deadline = ctx.clock.monotonic() + ctx.plan.ready_timeout_s
-    answers = [_wait(ctx, container, place, deadline) for place in inside(ctx, container, colour)]
-    _wait_healthy(ctx, container, deadline)
-    return answers
+    with _as_step():
+        return wait_ready(_waiting(ctx, container, ctx.plan.ready_timeout_s), inside(ctx, container, colour))
 
 
 def inside(ctx: Context, container: Container, colour: Colour) -> Iterator[Place]:
@@ -86,65 +74,17 @@ def inside_address(ctx: Context, container: Container) -> str | None:
     return next((e.ip for e in endpoints if e.ip and e.network != ctx.plan.park_network), None)
 
 
-def _wait(ctx: Context, container: Container, place: Place, deadline: float) -> Answer:
+def _waiting(ctx: Context, container: Container, timeout_s: float) -> Wait:
+    return Wait(ctx.daemon, container, ctx.clock, ctx.clock.monotonic() + timeout_s)
+
+
+@contextmanager
+def _as_step() -> Iterator[None]:
+    """Turn what the wait says into the failure of a step."""
     try:
-        return wait_until_ok(
-            place.spec,
-            place.host,
-            place.port,
-            deadline_s=max(0.0, deadline - ctx.clock.monotonic()),
-            interval_s=INTERVAL_S,
-            give_up=lambda: _hopeless(ctx, container),
-        )
+        yield
     except ProbeError as error:
-        raise _not_ready(ctx, container, error.message, error.evidence) from error
-
-
-def _hopeless(ctx: Context, container: Container) -> str | None:
-    """Return why it makes no sense to wait any longer, None where it does."""
-    now = ctx.daemon.container(container.id)
-    if now is None:
-        return f"{container.name} was removed"
-    if now.state in {ContainerState.EXITED, ContainerState.DEAD}:
-        return f"{now.name} exited with code {now.exit_code}"
-    if now.state is ContainerState.RESTARTING or now.restart_count > container.restart_count:
-        return f"{now.name} crashed and was restarted"
-    return None
-
-
-def _wait_healthy(ctx: Context, container: Container, deadline: float) -> None:
-    """Wait for the healthcheck; failures from before the probes were content are a service that was loading."""
-    first: int | None = None
-    while True:
-        reason = _hopeless(ctx, container)
-        now = ctx.daemon.container(container.id)
-        if reason or now is None:
-            raise _not_ready(ctx, container, reason or "it was removed", ())
-        if now.health in {Health.HEALTHY, Health.NONE}:
-            return
-        first = now.failing_streak if first is None else min(first, now.failing_streak)
-        failed_since = now.failing_streak - first
-        late = ctx.clock.monotonic() >= deadline
-        if late or (now.health is Health.UNHEALTHY and failed_since >= HEALTH_FAILURES):
-            raise _not_ready(ctx, container, f"the probes are content, but its healthcheck says {now.health}", ())
-        ctx.clock.sleep(INTERVAL_S)
-
-
-def _not_ready(ctx: Context, container: Container, reason: str, evidence: tuple[str, ...]) -> StepError:
-    return StepError(
-        "not-ready",
-        f"{container.name} is not ready: {reason}",
-        evidence=[*evidence, *_health_and_log(ctx, container)],
-        hint=f"docker compose logs {container.service}",
-    )
-
-
-def _health_and_log(ctx: Context, container: Container) -> list[str]:
-    now = ctx.daemon.container(container.id)
-    health = []
-    if now is not None and now.health is not Health.NONE:
-        health = [f"health: {now.health}: {ctx.daemon.last_health_output(container.id)[-300:]}"]
-    return [*health, *(f"log: {line}" for line in ctx.daemon.logs(container.id, tail=8))]
+        raise StepError(error.reference, error.message, evidence=error.evidence, hint=error.hint) from error
 
 
 def outside(ctx: Context, colour: Colour = Colour.BLUE) -> Iterator[Place]:
@@ -169,10 +109,11 @@ def prove_outside(ctx: Context, colour: Colour, *, timeout_s: float = OUTSIDE_TI
     container = ctx.need(colour)
     see_ports_held(ctx, container, colour)
     own = {id(p.spec): _own_identity(p) for p in inside(ctx, container, colour) if p.spec.identity}
-    deadline = ctx.clock.monotonic() + timeout_s
+    wait = _waiting(ctx, container, timeout_s)
     answers = []
     for place in outside(ctx, colour):
-        answer = _wait(ctx, container, place, deadline)
+        with _as_step():
+            answer = wait_for(wait, place)
         _see_identity(place, answer, own.get(id(place.spec)), container)
         answers.append(answer)
     _see_witness(ctx, container, colour)
