@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from cutover.config.base import Model, Texts
 from cutover.config.messages import Codec, Message, Socket
+from cutover.config.paths import JSONPath
 from cutover.config.suites import NumberRange
 
 
@@ -24,14 +25,29 @@ class RuleKind(StrEnum):
 
 
 class Rule(Model):
-    """How values at a JSONPath are compared. Where several rules fit a place, the last one counts."""
+    """How values at a JSONPath are compared.
 
-    path: str = Field(description="JSONPath (RFC 9535): $.service, $.result.models, $..score")
+    Where several rules name one place, the last one counts. `number`, `similar` and `unordered` hold for everything
+    below their place as well, until a rule for a place below says otherwise; below `ignore`, `type` and `keys` nothing
+    is looked at.
+    """
+
+    path: JSONPath = Field(description="JSONPath (RFC 9535): $.service, $.result.models, $..score")
     rule: RuleKind = Field(description="ignore, number, unordered, keys, similar, or type")
-    abs: float = Field(0.0, ge=0, description="number: how far apart they may be")
+    abs: float = Field(0.0, ge=0, description="number: how far apart they may be; abs or rel has to hold")
     rel: float = Field(0.0, ge=0, description="number: how far apart, as a share of green's")
     by: str | None = Field(None, description="unordered: the key by which objects of the two lists are paired")
     at_least: float = Field(0.9, ge=0, le=1, description="similar: 1 is equal, 0 has nothing in common")
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Rule:
+        belongs = {"abs": RuleKind.NUMBER, "rel": RuleKind.NUMBER, "by": RuleKind.UNORDERED}
+        for key, kind in {**belongs, "at_least": RuleKind.SIMILAR}.items():
+            if key in self.model_fields_set and self.rule is not kind:
+                raise ValueError(f"`{key}` belongs to rule {kind}, and this one is {self.rule}")
+        if self.rule is RuleKind.NUMBER and not (self.abs or self.rel):
+            raise ValueError("rule number says how far apart the numbers may be: `abs: 1e-6` or `rel: 0.01`")
+        return self
 
 
 class Case(Message):
@@ -39,7 +55,7 @@ class Case(Message):
 
     rules: tuple[Rule, ...] = Field((), description="rules for this case, after those for all")
     expected: Any = Field(None, description="the right answer, found in the reply at `answer`")
-    answer: str | None = Field(None, description="JSONPath of the answer in the reply; the gate's if left out")
+    answer: JSONPath | None = Field(None, description="JSONPath of the answer in the reply; the gate's if left out")
     repeat: int = Field(1, ge=1, description="how often it is asked")
     tags: Texts = Field((), description="words by which `--tag` picks cases")
 
@@ -66,7 +82,7 @@ class Gate(Model):
     p95_factor: float = Field(2.0, gt=0, description="blue's p95 may be this many times green's ...")
     p95_slack_s: float = Field(0.05, ge=0, description="... and this much more")
     regression: float = Field(0.05, ge=0, le=1, description="how much less accurate blue may be, as a share of green's")
-    answer: str | None = Field(None, description="JSONPath of the answer whose accuracy counts")
+    answer: JSONPath | None = Field(None, description="JSONPath of the answer whose accuracy counts")
     similar: float = Field(0.9, ge=0, le=1, description="similarity from which on a text counts as correct")
     tolerance: NumberRange = Field(NumberRange(), description="abs and rel within which a number counts as correct")
 
