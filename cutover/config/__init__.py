@@ -3,11 +3,12 @@
 from cutover.config.messages import Codec, Errors, Message, Socket
 from cutover.config.parity import Case, Gate, Generator, Mode, Parity, Rule, RuleKind
 from cutover.config.reading import read_yaml, validated
-from cutover.config.settings import NAME, Settings, Strategy, load, suite_named
+from cutover.config.settings import EXAMPLE_SUITE, NAME, Settings, Strategy, load, suite_named
 from cutover.config.suites import Expect, NumberRange, Retry, Step, Suite
 from cutover.config.surface import Recording, Surface
 
 __all__ = [
+    "EXAMPLE_SUITE",
     "NAME",
     "Case",
     "Codec",

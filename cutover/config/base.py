@@ -6,6 +6,16 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
+Location = tuple[str | int, ...]
+
+
+class AtError(ValueError):
+    """What a validator of a whole says about a part of it; `location` leads from the whole to that part."""
+
+    def __init__(self, message: str, location: Location) -> None:
+        self.location = location
+        super().__init__(message)
+
 
 class Model(BaseModel):
     """A mapping that may hold only what it knows, and does not change."""

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Iterator
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
-from cutover.config.base import Model, Texts
+from cutover.config.base import AtError, Location, Model, Texts
 
+_SENDABLE: Final = (str, int, float, bool, bytes, dict, list, tuple, type(None))
+_DEEPEST: Final = 100
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 SCHEMES = ("zmq", "http", "https", "tcp")
 
 
@@ -54,6 +60,35 @@ class Message(Model):
             raise ValueError(f"{value!r} names no port: {parts.scheme}://:5570")
         return value
 
+    @field_validator("request")
+    @classmethod
+    def _can_be_sent(cls, value: Any) -> Any:
+        """Refuse what no codec takes: YAML has dates and sets, JSON and msgpack have not."""
+        for location, part in _parts(value):
+            if not isinstance(part, _SENDABLE):
+                where = f"at {'.'.join(map(str, location))}: " if location else ""
+                raise AtError(f"{where}{part} is a {type(part).__name__.lower()}; quote it to send a text", location)
+            if isinstance(part, float) and not math.isfinite(part):
+                raise AtError(f"{part} is no number that JSON knows", location)
+        return value
+
+    @field_validator("headers")
+    @classmethod
+    def _are_headers(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, text in value.items():
+            if not _HEADER_NAME.fullmatch(name):
+                raise AtError(f"{name!r} is no name of an HTTP header", (name,))
+            if not text.isascii() or not text.isprintable():
+                raise AtError(f"the value of header {name} is not one line of printable ASCII", (name,))
+        return value
+
+    @field_validator("method")
+    @classmethod
+    def _is_method(cls, value: str | None) -> str | None:
+        if value is not None and not _HEADER_NAME.fullmatch(value):
+            raise ValueError(f"{value!r} is no HTTP method: GET, POST and HEAD are")
+        return value
+
 
 class Errors(Model):
     """How an error looks in a reply that came: HTTP 4xx and 5xx are errors anyway."""
@@ -66,3 +101,16 @@ class Errors(Model):
         ("$.error.code", "$.error.type", "$.code", "$.error"),
         description="JSONPaths of what kind of error it is; the first that is there counts",
     )
+
+
+def _parts(value: Any, location: Location = ()) -> Iterator[tuple[Location, Any]]:
+    """Yield a value and all that is in it."""
+    if len(location) > _DEEPEST:
+        raise ValueError(f"it is nested deeper than {_DEEPEST}, or holds itself")
+    yield location, value
+    if isinstance(value, dict):
+        for key, part in value.items():
+            yield from _parts(part, (*location, key))
+    elif isinstance(value, list | tuple):
+        for number, part in enumerate(value):
+            yield from _parts(part, (*location, number))

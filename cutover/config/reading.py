@@ -11,10 +11,10 @@ from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from cutover.config.base import AtError, Location
 from cutover.errors import UsageError
 
 M = TypeVar("M", bound=BaseModel)
-Location = tuple[str | int, ...]
 
 
 def read_yaml(path: Path) -> Any:
@@ -52,8 +52,10 @@ def validated(model: type[M], content: Any, path: Path, *, within: Location = ()
     for step in within:
         whole = whole[step]
     if not isinstance(whole, dict):
-        told = f"{path}:{_line_of(content, at)}: expected a mapping ({_first_keys(model)})."
-        raise UsageError("config-invalid", told, hint="cutover schema")
+        line = _line_of(content, at)
+        raise UsageError(
+            "config-invalid", f"{path}:{line}: expected a mapping ({_first_keys(model)}).", hint="cutover schema"
+        )
     try:
         return model.model_validate(whole)
     except ValidationError as error:
@@ -67,7 +69,7 @@ def _first_keys(model: type[BaseModel]) -> str:
 
 
 def _complaint(model: type[BaseModel], content: Any, path: Path, within: Location, problem: Mapping[str, Any]) -> str:
-    where = (*within, *_in_content(_under(content, within), problem["loc"]))
+    where = (*within, *_in_content(_under(content, within), (*problem["loc"], *_further(problem))))
     line = _line_of(content, where)
     name = ".".join(map(str, where[len(within) :])) or "the whole"
     if problem["type"] == "extra_forbidden":
@@ -78,6 +80,12 @@ def _complaint(model: type[BaseModel], content: Any, path: Path, within: Locatio
             f"; did you mean `{near[0]}`?" if near else f"; known: {', '.join(known)}"
         )
     return f"{path}:{line}: `{name}`: {problem['msg'].removeprefix('Value error, ')}"
+
+
+def _further(problem: Mapping[str, Any]) -> Location:
+    """Return where below its location a validator found what is wrong: an `AtError` knows."""
+    cause = problem.get("ctx", {}).get("error")
+    return cause.location if isinstance(cause, AtError) else ()
 
 
 def _under(content: Any, location: Location) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,20 @@ from cutover.config.surface import Recording, Surface
 from cutover.errors import UsageError
 
 NAME = "cutover.yaml"
+EXAMPLE_SUITE = """\
+suites:
+  works:
+    to: zmq://:5570                 # the legacy port; which colour is asked decides where it leads
+    steps:
+      - name: health_check
+        request: {method: health_check}
+        expect:
+          json: {status: ok}
+      - name: health over HTTP
+        to: http://:6570/health
+        expect:
+          within_s: 1
+"""
 
 
 class Strategy(StrEnum):
@@ -53,12 +68,7 @@ def suite_named(settings: Settings, name: str, path: Path) -> Suite:
 
     """
     if name not in settings.suites:
-        raise UsageError(
-            "unknown-suite",
-            f"There is no suite {name!r} in {path}.",
-            evidence=[f"suites: {', '.join(settings.suites) or 'none'}"],
-            hint="write one under `suites:` in cutover.yaml; cutover schema prints every key",
-        )
+        raise _unknown_suite(settings, name, path)
     suite = settings.suites[name]
     if not suite.file:
         return suite
@@ -68,7 +78,30 @@ def suite_named(settings: Settings, name: str, path: Path) -> Suite:
     except FileNotFoundError as error:
         message = f"{file} is not there; {path} names it as suite {name!r}."
         raise UsageError("no-such-file", message, hint="write it, or mend the name") from error
+    return _from_file(suite, content, file)
+
+
+def _from_file(suite: Suite, content: Any, file: Path) -> Suite:
+    """Return the suite of a file; what `cutover.yaml` says beside `file:` holds where the file does not say it."""
+    if isinstance(content, dict):
+        if "file" in content:
+            raise UsageError("config-invalid", f"{file}: the file of a suite cannot name another `file:`.")
+        for key in suite.model_fields_set - {"file", *content}:
+            content[key] = getattr(suite, key)
     return validated(Suite, content, file)
+
+
+def _unknown_suite(settings: Settings, name: str, path: Path) -> UsageError:
+    if not settings.suites:
+        hint = "write one, for example:\n" + EXAMPLE_SUITE.rstrip()
+        return UsageError("no-suites", f"{path} has no suites, so there is no {name!r}.", hint=hint)
+    near = difflib.get_close_matches(name, settings.suites, n=1)
+    return UsageError(
+        "unknown-suite",
+        f"There is no suite {name!r} in {path}.",
+        evidence=[f"suites: {', '.join(settings.suites)}"],
+        hint=f"did you mean {near[0]}?" if near else "write one under `suites:`; cutover schema prints every key",
+    )
 
 
 def load(path: Path) -> Settings:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from cutover.config.base import Model, Texts
+from cutover.config.base import AtError, Model
 from cutover.config.messages import Codec, Message, Socket
+from cutover.config.paths import JSONPath, Paths, Pattern
+from cutover.config.placeholders import NAME, names_in
+
+_STATUS = re.compile(r"[1-5][0-9x]{2}")
 
 
 class NumberRange(Model):
@@ -21,28 +26,45 @@ class NumberRange(Model):
     max: float | None = Field(None, description="not above")
 
 
+def _status(value: Any) -> Any:
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if isinstance(value, str) and not _STATUS.fullmatch(value):
+        raise ValueError(f"{value!r} is no HTTP status: 200 and 2xx are")
+    return value
+
+
+Status = Annotated[str, BeforeValidator(_status, json_schema_input_type=int | str)]
+"""An HTTP status in which x stands for any digit."""
+
+
 class Expect(Model):
     """What a reply must be; everything that is said must hold. JSONPath as in RFC 9535."""
 
-    status: int | str | None = Field(None, description="HTTP status: 200, 2xx; a 2xx if left out")
+    status: Status | None = Field(None, description="HTTP status: 200, 2xx; a 2xx if left out")
     json_: Any = Field(None, alias="json", description="a part of the reply: every key named must be there and equal")
-    paths: dict[str, Any] = Field({}, description="JSONPath -> the value that must stand there, at least once")
-    numbers: dict[str, NumberRange] = Field({}, description="JSONPath -> the range of every number there")
-    matches: dict[str, str] = Field({}, description="JSONPath -> a regular expression found in every text there")
-    text: str | None = Field(None, description="a regular expression found in the whole reply as text")
-    absent: Texts = Field((), description="JSONPaths at which nothing may stand")
+    paths: dict[JSONPath, Any] = Field({}, description="JSONPath -> the value that must stand there, at least once")
+    numbers: dict[JSONPath, NumberRange] = Field({}, description="JSONPath -> the range of every number there")
+    matches: dict[JSONPath, Pattern] = Field(
+        {}, description="JSONPath -> a regular expression found in every text there"
+    )
+    text: Pattern | None = Field(None, description="a regular expression found in the whole reply as text")
+    absent: Paths = Field((), description="JSONPaths at which nothing may stand")
     within_s: float | None = Field(None, gt=0, description="how long the answer may take")
     error: bool = Field(False, description="the reply has to be an error: HTTP 4xx or 5xx, or what `errors:` describes")
 
-    @field_validator("text")
+    @field_validator("numbers")
     @classmethod
-    def _is_pattern(cls, value: str | None) -> str | None:
-        return value if value is None else _pattern(value)
+    def _are_ranges(cls, value: dict[str, NumberRange]) -> dict[str, NumberRange]:
+        for path, wanted in value.items():
+            if wanted.value is None and wanted.min is None and wanted.max is None:
+                raise AtError("a range needs `value:`, `min:` or `max:`", (path,))
+        return value
 
-    @field_validator("matches")
-    @classmethod
-    def _are_patterns(cls, value: dict[str, str]) -> dict[str, str]:
-        return {path: _pattern(text) for path, text in value.items()}
+    @property
+    def names_json(self) -> bool:
+        """Say whether `json:` is said at all: null may be what is expected."""
+        return "json_" in self.model_fields_set
 
 
 class Retry(Model):
@@ -60,10 +82,23 @@ class Step(Message):
     """One question of a suite. `${name}` stands for what an earlier step saved."""
 
     expect: Expect = Field(Expect(), description="what the reply must be")
-    save: dict[str, str] = Field({}, description="name -> JSONPath of the value that later steps use as ${name}")
+    save: dict[str, JSONPath] = Field({}, description="name -> JSONPath of the value that later steps use as ${name}")
     retry: Annotated[Retry, BeforeValidator(_retry, json_schema_input_type=int | Retry)] = Field(
         Retry(), description="a number, or {times: 3, every_s: 0.5}"
     )
+
+    @field_validator("save")
+    @classmethod
+    def _are_names(cls, value: dict[str, str]) -> dict[str, str]:
+        for name in value:
+            if not NAME.fullmatch(name):
+                raise AtError(f"{name!r} is no name: letters, digits and _ make one", (name,))
+        return value
+
+    def names(self) -> set[str]:
+        """Return the names for which `${name}` stands in this step."""
+        said = {name: getattr(self, name) for name in type(self).model_fields if name not in {"name", "expect"}}
+        return names_in([*said.values(), self.expect.model_dump(by_alias=True)])
 
 
 class Suite(Model):
@@ -81,11 +116,26 @@ class Suite(Model):
     def _is_whole(self) -> Suite:
         if not self.steps and not self.file:
             raise ValueError("a suite needs `steps:`, or `file:`")
+        if self.steps and self.file:
+            raise ValueError("a suite has `steps:` or `file:`, not both")
         for number, step in enumerate(self.steps, start=1):
             if not (step.to or self.to):
                 named = step.name or "no name"
-                raise ValueError(f"step {number} ({named}) does not say `to:`, and neither does the suite")
+                told = f"step {number} ({named}) does not say `to:`, and neither does the suite"
+                raise AtError(told, ("steps", number - 1))
+        self._check_names()
         return self
+
+    def _check_names(self) -> None:
+        """Refuse `${name}` where no earlier step saves that name: it is a typo, or stands for itself."""
+        saved: list[str] = []
+        for number, step in enumerate(self.steps):
+            for name in sorted(step.names() - set(saved)):
+                near = difflib.get_close_matches(name, saved, n=1)
+                known = f"did you mean ${{{near[0]}}}?" if near else f"saved before: {', '.join(saved) or 'nothing'}"
+                told = f"no earlier step saves `{name}` for ${{{name}}}; {known} (a text with ${{ is written $${{)"
+                raise AtError(told, ("steps", number))
+            saved += step.save
 
     def complete(self) -> tuple[Step, ...]:
         """Return the steps with what the suite says for them."""
@@ -102,11 +152,3 @@ def suite_or_file(value: Any) -> Any:
 
 
 SuiteOrFile = Annotated[Suite, BeforeValidator(suite_or_file, json_schema_input_type=str | Suite)]
-
-
-def _pattern(text: str) -> str:
-    try:
-        re.compile(text)
-    except re.error as error:
-        raise ValueError(f"{text!r} is no regular expression: {error}") from error
-    return text

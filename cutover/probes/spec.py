@@ -99,7 +99,7 @@ def _render(spec: ProbeSpec, *, masked: bool) -> str:
 
 
 def _options(spec: ProbeSpec, *, masked: bool) -> list[tuple[str, str]]:
-    send = _mask_body(spec.send) if masked and spec.send is not None else spec.send
+    send = mask_text(spec.send) if masked and spec.send is not None else spec.send
     single = {
         "method": spec.method,
         "banner": None if spec.banner is None else str(spec.banner),
@@ -122,17 +122,19 @@ def _escape(value: str) -> str:
     return value if is_json(value) else quote(value, safe=_SAFE, errors="surrogateescape")
 
 
-def _mask_body(text: str) -> str:
+def mask_text(text: str) -> str:
+    """Return a text, be it JSON, without what looks like a secret."""
     if not is_json(text):
         return _SECRET_TEXT.sub(rf"\1{_MASK}", text)
     content = json.loads(text)
-    masked = _mask_fields(content)
-    return text if masked == content else json.dumps(masked, ensure_ascii=False)
+    shown = mask(content)
+    return text if shown == content else json.dumps(shown, ensure_ascii=False)
 
 
-def _mask_fields(content: object, name: str = "") -> object:
+def mask(content: object, name: str = "") -> object:
+    """Return a value without the texts under keys that look like secrets; `name` is the key that it stands under."""
     if isinstance(content, dict):
-        return {key: _mask_fields(value, key) for key, value in content.items()}
+        return {key: mask(value, key) for key, value in content.items()}
     if isinstance(content, list):
-        return [_mask_fields(value, name) for value in content]
+        return [mask(value, name) for value in content]
     return _MASK if isinstance(content, str) and _SECRET_NAME.search(name) else content
