@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cutover import events
 from cutover.errors import CutoverError, ExitCode
 from cutover.events import Event, Note, StepEvent, StepState
 
 if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+    from rich.progress import TaskID
     from rich.status import Status
 
     from cutover.flow.swap import SwapReport
@@ -40,18 +43,22 @@ def error_text(error: CutoverError) -> str:
 
 
 class Progress:
-    """Tells a person on stderr what goes on: a line for each finished step, a spinner on a terminal."""
+    """Tells a person on stderr what goes on: a line for each finished step; on a terminal a spinner and bars."""
 
     def __init__(self) -> None:
         from rich.console import Console  # noqa: PLC0415
 
         self._console = Console(stderr=True, highlight=False, soft_wrap=True)
         self._status: Status | None = None
+        self._bar: Bar | None = None
+        self._tasks: dict[str, TaskID] = {}
 
     def tell(self, event: Event) -> None:
         """Show one event."""
         if isinstance(event, Note):
             self._console.print(f"       {event.message}", style="dim", markup=False)
+        elif isinstance(event, events.Progress):
+            self._advance(event)
         elif not isinstance(event, StepEvent):
             return
         elif event.state is StepState.RUNNING:
@@ -60,10 +67,38 @@ class Progress:
             self._line(event)
 
     def close(self) -> None:
-        """Take the spinner away."""
+        """Take the spinner and the bars away."""
         if self._status:
             self._status.stop()
             self._status = None
+        if self._bar:
+            self._bar.stop()
+            self._bar = None
+            self._tasks.clear()
+
+    def _advance(self, event: events.Progress) -> None:
+        """Draw a bar for each title that is under way; a pipe gets none."""
+        if not self._console.is_terminal:
+            return
+        bar = self._bar or self._new_bar()
+        if event.title not in self._tasks:
+            self._tasks[event.title] = bar.add_task("", total=event.total)
+        failed = f"  [bold red]{event.failed} failed[/]" if event.failed else ""
+        from rich.markup import escape  # noqa: PLC0415
+
+        shown = f"{escape(event.title)}{failed}"
+        bar.update(self._tasks[event.title], description=shown, completed=event.done, total=event.total)
+        if all(task.finished for task in bar.tasks):
+            self.close()
+
+    def _new_bar(self) -> Bar:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
+        self.close()
+        columns = (TextColumn("       {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        self._bar = Progress(*columns, console=self._console, transient=True)
+        self._bar.start()
+        return self._bar
 
     def _spin(self, event: StepEvent) -> None:
         self.close()

@@ -12,16 +12,17 @@ PLACEHOLDER = re.compile(r"\$\$\{|\$\{([^{}]*)\}")
 
 def names_in(value: Any) -> set[str]:
     """Return the names that are asked for anywhere in a value, its keys included."""
-    return {match[1] for text in _texts(value) for match in PLACEHOLDER.finditer(text) if match[1] is not None}
+    return {match[1] for text in texts_in(value) for match in PLACEHOLDER.finditer(text) if match[1] is not None}
 
 
-def _texts(value: Any) -> Iterator[str]:
+def texts_in(value: Any) -> Iterator[str]:
+    """Yield every text in a value, its keys included."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
         for key, part in value.items():
-            yield from _texts(key)
-            yield from _texts(part)
+            yield from texts_in(key)
+            yield from texts_in(part)
     elif isinstance(value, list | tuple):
         for part in value:
-            yield from _texts(part)
+            yield from texts_in(part)

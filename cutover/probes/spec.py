@@ -134,7 +134,7 @@ def mask_text(text: str) -> str:
 def mask(content: object, name: str = "") -> object:
     """Return a value without the texts under keys that look like secrets; `name` is the key that it stands under."""
     if isinstance(content, dict):
-        return {key: mask(value, key) for key, value in content.items()}
-    if isinstance(content, list):
+        return {key: mask(value, str(key)) for key, value in content.items()}
+    if isinstance(content, list | tuple):
         return [mask(value, name) for value in content]
     return _MASK if isinstance(content, str) and _SECRET_NAME.search(name) else content

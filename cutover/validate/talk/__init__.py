@@ -8,6 +8,6 @@ A `Line` belongs to one thread. A service that does not answer raises nothing: `
 
 from cutover.validate.talk.base import Address, Connection, Kind, Question, Response, ResponseKind
 from cutover.validate.talk.line import Line
-from cutover.validate.talk.question import question_of
+from cutover.validate.talk.question import question_of, title_of
 
-__all__ = ["Address", "Connection", "Kind", "Line", "Question", "Response", "ResponseKind", "question_of"]
+__all__ = ["Address", "Connection", "Kind", "Line", "Question", "Response", "ResponseKind", "question_of", "title_of"]

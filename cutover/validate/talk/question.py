@@ -10,6 +10,7 @@ from cutover.validate.talk.base import DEFAULT_TIMEOUT_S, Kind, Question
 from cutover.validate.talk.codec import encoded
 
 _PORTS = {Kind.HTTP: 80, Kind.HTTPS: 443}
+_METHOD_KEYS = ("method", "action", "command", "type", "op")
 _SAFE = "/%:@!$&'()*+,;=~-._?[]"
 _CONTENT_TYPES = {Codec.JSON: "application/json", Codec.MSGPACK: "application/msgpack"}
 
@@ -39,6 +40,23 @@ def question_of(message: Message) -> Question:
         timeout_s=message.timeout_s or DEFAULT_TIMEOUT_S,
         verify=message.verify,
     )
+
+
+def title_of(message: Message, number: int | None = None) -> str:
+    """Return what a question is called: its name, else the method that it asks for, else where it goes.
+
+    `number` counts it among others and is used where nothing else tells it apart.
+    """
+    if message.name:
+        return message.name
+    if isinstance(message.request, dict):
+        for key in _METHOD_KEYS:
+            if isinstance(message.request.get(key), str):
+                return str(message.request[key])
+    parts = urlsplit(message.to or "")
+    if parts.scheme in _PORTS:
+        return f"{message.method or ('GET' if message.request is None else 'POST')} {parts.path or '/'}"
+    return f"step {number}" if number else message.to or "a question"
 
 
 def _named(message: Message) -> str:
