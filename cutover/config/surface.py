@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from cutover.config.base import Model, Texts
 from cutover.config.messages import Message
+from cutover.config.paths import JSONPath, Paths, Wanted, pattern
+
+
+def _are_patterns(texts: tuple[str, ...]) -> tuple[str, ...]:
+    for text in texts:
+        pattern(text)
+    return texts
+
+
+Patterns = Annotated[Texts, AfterValidator(_are_patterns)]
+"""One regular expression, or a list of them."""
 
 
 class Surface(Message):
     """How to find out which methods there are. `{method}` in the request, path or envelope stands for the name."""
 
     methods: Texts = Field((), description="methods to ask for, beside those that are found")
-    unknown: dict[str, Any] = Field({}, description="JSONPath -> value (or /regular expression/) of `no such method`")
-    stubbed: dict[str, Any] = Field({}, description="JSONPath -> value (or /regular expression/) of `not implemented`")
+    unknown: dict[JSONPath, Wanted] = Field(
+        {}, description="JSONPath -> value (or /regular expression/) of `no such method`"
+    )
+    stubbed: dict[JSONPath, Wanted] = Field(
+        {}, description="JSONPath -> value (or /regular expression/) of `not implemented`"
+    )
     green_source: Texts = Field((), description="Python files or folders of green, relative to cutover.yaml")
     blue_source: Texts = Field((), description="Python files or folders of blue")
     keys: Texts = Field(("action", "method", "command", "type", "op"), description="names that hold a method's name")
     classes: Texts = Field((), description="classes whose public methods count as methods")
     openapi: str | None = Field(None, description="where OpenAPI is served: http://:8000/openapi.json")
+    http: str | None = Field(None, description="where the HTTP routes of the source are asked: http://:6570")
+    ask_all: bool = Field(False, description="ask also for methods whose names sound destructive, and send unsafe HTTP")
     recordings: Texts = Field((), description="recordings (.jsonl) whose methods count; * is allowed")
     ignore: Texts = Field((), description="methods that may be missing")
 
@@ -28,6 +45,6 @@ class Surface(Message):
 class Recording(Model):
     """What a recording of live traffic leaves out."""
 
-    mask: Texts = Field((), description="JSONPaths whose values are masked")
-    mask_names: Texts = Field((), description="regular expressions of key and header names whose values are masked")
-    mask_text: Texts = Field((), description="regular expressions of texts that are masked wherever they stand")
+    mask: Paths = Field((), description="JSONPaths whose values are masked")
+    mask_names: Patterns = Field((), description="regular expressions of key and header names whose values are masked")
+    mask_text: Patterns = Field((), description="regular expressions of texts that are masked wherever they stand")

@@ -22,14 +22,17 @@ _NOT_OURS: Final = frozenset(
 _TESTS: Final = frozenset({"test", "tests", "testing"})
 
 
-def read_trees(paths: list[Path], skipped: list[Skipped]) -> Iterator[tuple[Path, str, ast.Module]]:
-    """Yield each Python file as its path, the name by which it is shown, and its tree; nothing is imported or run.
+def read_trees(
+    paths: list[Path], skipped: list[Skipped], relative_to: Path | None = None
+) -> Iterator[tuple[str, ast.Module]]:
+    """Yield each Python file as the name by which it is shown, and its tree; nothing is imported or run.
 
     What is not read is added to `skipped`: syntax errors, Python 2, odd encodings, links, trees too large to hold.
     """
     seen: set[Path] = set()
     taken = total = 0
-    for path, shown in _files(paths, skipped):
+    for path in _files(paths, relative_to, skipped):
+        shown = _shown(path, relative_to)
         real = path.resolve()
         if real in seen:
             continue
@@ -41,36 +44,36 @@ def read_trees(paths: list[Path], skipped: list[Skipped]) -> Iterator[tuple[Path
         found = _tree(path, shown, skipped)
         if found:
             taken, total = taken + 1, total + found[1]
-            yield path, shown, found[0]
+            yield shown, found[0]
 
 
-def _files(paths: list[Path], skipped: list[Skipped]) -> Iterator[tuple[Path, str]]:
+def _files(paths: list[Path], relative_to: Path | None, skipped: list[Skipped]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
-            for found in _below(path, skipped):
-                yield found, str(Path(path.name) / found.relative_to(path))
+            yield from _below(path, relative_to, skipped)
         else:
-            yield path, path.name
+            yield path
 
 
-def _below(folder: Path, skipped: list[Skipped]) -> Iterator[Path]:
+def _shown(path: Path, relative_to: Path | None) -> str:
+    return str(path.relative_to(relative_to)) if relative_to and path.is_relative_to(relative_to) else str(path)
+
+
+def _below(folder: Path, relative_to: Path | None, skipped: list[Skipped]) -> Iterator[Path]:
     def unreadable(error: OSError) -> None:
-        skipped.append(Skipped(str(error.filename), f"cannot be read: {error.strerror}"))
+        skipped.append(Skipped(_shown(Path(error.filename), relative_to), f"cannot be read: {error.strerror}"))
 
     for name, folders, files in os.walk(folder, onerror=unreadable):
         here = Path(name)
-        folders[:] = [f for f in sorted(folders) if _is_ours(here / f, folder, skipped)]
-        for file in sorted(files):
-            if not file.endswith(".py"):
-                continue
+        folders[:] = [f for f in sorted(folders) if _is_ours(here / f, _shown(here / f, relative_to), skipped)]
+        for file in sorted(f for f in files if f.endswith(".py")):
             if file.startswith("test_") or file == "conftest.py":
-                skipped.append(Skipped(str((here / file).relative_to(folder)), "a test"))
-                continue
-            yield here / file
+                skipped.append(Skipped(_shown(here / file, relative_to), "a test"))
+            else:
+                yield here / file
 
 
-def _is_ours(path: Path, root: Path, skipped: list[Skipped]) -> bool:
-    shown = str(path.relative_to(root))
+def _is_ours(path: Path, shown: str, skipped: list[Skipped]) -> bool:
     if path.is_symlink():  # a link to a folder above would go round for ever
         skipped.append(Skipped(shown, "a link to a folder; name its target if it belongs to the service"))
         return False

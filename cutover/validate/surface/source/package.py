@@ -267,17 +267,18 @@ def assigned_locally(function: NamedFunction) -> dict[str, ast.expr]:
 
 def assignments(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
     """Yield targets and values of an assignment, `a, b = x, y` taken apart; nothing for another node."""
+    pairs: list[tuple[ast.expr, ast.expr]]
     match node:
         case ast.Assign(targets=targets, value=value):
             pairs = [(target, value) for target in targets]
         case ast.AnnAssign(target=target, value=ast.expr() as value):
             pairs = [(target, value)]
-        case ast.NamedExpr(target=target, value=value):
-            pairs = [(target, value)]
+        case ast.NamedExpr(target=name, value=value):
+            pairs = [(name, value)]
         case _:
             return
-    for target, value in pairs:
-        if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
-            yield from zip(target.elts, value.elts, strict=True)
+    for given, what in pairs:
+        if isinstance(given, ast.Tuple) and isinstance(what, ast.Tuple) and len(given.elts) == len(what.elts):
+            yield from zip(given.elts, what.elts, strict=True)
         else:
-            yield target, value
+            yield given, what

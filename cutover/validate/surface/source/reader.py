@@ -16,14 +16,15 @@ from cutover.validate.surface.source.routes import routes
 from cutover.validate.surface.source.tables import table_methods
 
 
-def read_source(paths: list[Path], wanted: Wanted | None = None) -> Reading:
-    """Return the methods that Python files and folders have, without importing or running any of it.
+def read_source(paths: list[Path], wanted: Wanted | None = None, *, relative_to: Path | None = None) -> Reading:
+    """Return the methods that Python files and folders have; none of it is imported or run.
 
-    What cannot be read is named in `skipped`, and never raises.
+    Files below a folder are shown relative to it. What cannot be read is named in `skipped`, and never raises.
     """
     wanted = wanted or Wanted()
     skipped: list[Skipped] = []
-    package = Package(indexed(shown, tree) for _, shown, tree in read_trees(paths, skipped))
+    trees = read_trees(paths, skipped, relative_to)
+    package = Package(indexed(shown, tree) for shown, tree in trees)
     found = dict.fromkeys(_found(package, wanted, skipped))
     skipped += [Skipped(name, "no such class in the source") for name in missing_classes(package, wanted)]
     return Reading(tuple(found), tuple(skipped), len(package.modules))

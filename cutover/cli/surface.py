@@ -1,0 +1,105 @@
+"""`cutover surface`: which methods does green answer that blue does not?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cutover.cli.options import PROJECT_OPTIONS, gathered, guarded, with_options
+
+if TYPE_CHECKING:
+    from cutover.config import Settings
+    from cutover.validate.results import Verdict
+    from cutover.validate.talk import Address
+
+
+@click.command()
+@with_options(PROJECT_OPTIONS)
+@click.option("--green", metavar="NAME", help="The service that answers on the legacy ports now.")
+@click.option("--blue", metavar="NAME", help="The service that is to replace it.")
+@click.option("--green-source", multiple=True, metavar="PATH", help="Python file or folder of green; never run.")
+@click.option("--blue-source", multiple=True, metavar="PATH", help="Python file or folder of blue; never run.")
+@click.option("--recording", multiple=True, metavar="FILE", help="Recording whose methods count as green's.")
+@click.option("--class", "classes", multiple=True, metavar="NAME", help="Class whose public methods count.")
+@click.option("--blue-on", metavar="test|blue|HOST", help="Where blue is asked; the test stack if left out.")
+@click.option("--ask-all", is_flag=True, help="Ask for methods too whose names sound destructive; send unsafe HTTP.")
+@click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write the verdict as JUnit XML.")
+@guarded
+def surface(  # noqa: PLR0917  (click names them)
+    green_source: tuple[str, ...],
+    blue_source: tuple[str, ...],
+    recording: tuple[str, ...],
+    classes: tuple[str, ...],
+    blue_on: str | None,
+    ask_all: bool,
+    junit: Path | None,
+    **given: Any,
+) -> int:
+    """Name the methods that green has and blue lacks, or has as stubs only: from replies, sources and recordings.
+
+    With a source named for both here, nobody is asked (and no Engine is needed), unless --blue-on says where. Asking a
+    service for a method runs it, with the request of `surface:` in cutover.yaml; methods whose names sound destructive
+    are not asked without --ask-all.
+    """
+    here = Path.cwd()
+    told: dict[str, Any] = {
+        "green_source": tuple(str(here / p) for p in green_source),
+        "blue_source": tuple(str(here / p) for p in blue_source),
+        "recordings": tuple(str(here / p) for p in recording),
+        "classes": classes,
+        "ask_all": ask_all,
+    }
+    told = {name: value for name, value in told.items() if value}
+    if green_source and blue_source and not blue_on:
+        verdict = _from_sources(told, here)
+    else:
+        verdict = _from_services(told, blue_on, given)
+    from cutover.cli.verdicts import show_verdicts  # noqa: PLC0415
+
+    return show_verdicts([verdict], as_json=given["as_json"], junit=junit)
+
+
+def _from_sources(told: dict[str, Any], here: Path) -> Verdict:
+    from cutover import config  # noqa: PLC0415
+
+    return _run(config.load(here / config.NAME), told, here, None, None)
+
+
+def _from_services(told: dict[str, Any], blue_on: str | None, given: dict[str, Any]) -> Verdict:
+    from cutover.errors import RefusedError  # noqa: PLC0415
+    from cutover.flow.colours import TEST, addresses  # noqa: PLC0415
+    from cutover.flow.session import opened  # noqa: PLC0415
+
+    with opened(gathered(given)) as session:
+        settings, folder = session.settings, session.settings_path.parent
+        green = addresses(session, "green")
+        blue: Mapping[int, Address] | None
+        try:
+            blue = addresses(session, blue_on or TEST)
+        except RefusedError as error:
+            if blue_on or not (told.get("blue_source") or settings.surface.blue_source):
+                raise
+            click.echo(f"blue is not asked, only its source is read: {error.message}", err=True)
+            blue = None
+        return _run(settings, told, folder, green, blue)
+
+
+def _run(
+    settings: Settings,
+    told: dict[str, Any],
+    folder: Path,
+    green: Mapping[int, Address] | None,
+    blue: Mapping[int, Address] | None,
+) -> Verdict:
+    from cutover.cli.render import Progress  # noqa: PLC0415
+    from cutover.validate.surface import run_surface  # noqa: PLC0415
+
+    progress = Progress()
+    try:
+        asked = settings.surface.model_copy(update=told)
+        return run_surface(asked, folder, green, blue, settings.errors, progress)
+    finally:
+        progress.close()
