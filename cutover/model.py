@@ -171,7 +171,8 @@ class Finding:
 class Answer:
     """What one probe got: who answered where, how long it took, and whether it was as expected.
 
-    `identity` is the text that tells the two colours apart, where the probe knows how to read one.
+    `identity` is the text that tells the two colours apart, where the probe knows how to read one. `replied` says
+    whether anything came back at all.
     """
 
     ok: bool
@@ -180,3 +181,4 @@ class Answer:
     elapsed_s: float
     detail: str = ""
     identity: str | None = None
+    replied: bool = True

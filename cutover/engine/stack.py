@@ -80,6 +80,12 @@ class Stack:
         model: dict[str, Any] = json.loads(done.stdout)
         return model
 
+    def as_written(self) -> dict[str, Any]:
+        """Return the model with every `${VARIABLE}` as the files have it; empty where Compose cannot tell it so."""
+        done = self._ask("config", "--no-interpolate", "--format", "json", profiles=("*",))
+        model: dict[str, Any] = json.loads(done.stdout) if done.returncode == 0 else {}
+        return model
+
     def environment(self) -> Mapping[str, str]:
         """Return what Compose interpolates with: the process environment and `.env`. Secret: never log it."""
         if not self._environment:
@@ -100,6 +106,10 @@ class Stack:
     def start_dependency(self, service: str) -> None:
         """Start a service and what it depends on; containers that exist stay as they are."""
         self._up(service, recreate=False, dependencies=True)
+
+    def start_only(self, service: str) -> None:
+        """Start one service and nothing that it depends on; a container that exists stays as it is."""
+        self._up(service, recreate=False)
 
     def _ask(self, *words: str, profiles: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
         """Run a Compose command that only looks, without python-on-whales: loading it costs 180 ms."""

@@ -48,6 +48,23 @@ def deferred(tell: Callable[[], None]) -> Iterator[None]:
 
 
 @contextmanager
+def postponed() -> Iterator[None]:
+    """Keep a signal until the end of the block: an Engine's or Compose's work that is cut off goes on by itself."""
+    kept: list[tuple[int, FrameType | None]] = []
+    before = {int(number): signal.getsignal(number) for number in CAUGHT}
+    try:
+        with _handled_by(lambda number, frame: kept.append((number, frame))):
+            yield
+    finally:
+        for number, frame in kept[:1]:
+            handler = before[number]
+            if callable(handler):
+                handler(number, frame)
+            elif handler is signal.SIG_DFL:
+                signal.raise_signal(number)
+
+
+@contextmanager
 def _handled_by(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -108,8 +108,16 @@ def allocate(
         return grip.ports(ports)
 
 
-def hold(wanted: Iterable[PortBinding | int], *, containers: Sequence[Container] = (), proc: Path = PROC) -> FreePorts:
+def hold(
+    wanted: Iterable[PortBinding | int],
+    *,
+    containers: Sequence[Container] = (),
+    names: bool = True,
+    proc: Path = PROC,
+) -> FreePorts:
     """Hold exactly these host ports, a number for TCP on every address, until they are released.
+
+    Without `names` they are bound and not reserved: for whoever has the names already.
 
     Raises:
         RefusedError: `port-taken`: somebody has one; the evidence says who, as far as can be seen.
@@ -118,7 +126,7 @@ def hold(wanted: Iterable[PortBinding | int], *, containers: Sequence[Container]
     bindings = [PortBinding("", w, w) if isinstance(w, int) else w for w in wanted]
     with _grip() as grip:
         for port in dict.fromkeys(b.host_port for b in bindings):
-            if not _reserve(port, grip.named):
+            if names and not _reserve(port, grip.named):
                 raise _refused(port, [f"port {port} is reserved by {_reserver(port, proc)}"])
         for binding in bindings:
             if not _bind_one(binding, grip.held):
@@ -207,10 +215,27 @@ def _refused(port: int, evidence: list[str]) -> RefusedError:
 def _bind(
     stack: contextlib.ExitStack, family: socket.AddressFamily, kind: socket.SocketKind, address: tuple[str, int]
 ) -> bool:
-    """Bind a socket; False where that is taken. Without IPv6 on this machine there is nothing to hold."""
+    """Bind a socket; False where that is taken. Without IPv6 on this machine there is nothing to hold.
+
+    Connections that were closed a moment ago keep a port from a plain bind for a minute (TIME_WAIT) and do not keep
+    Docker from it, which binds with SO_REUSEADDR: so it is tried with that as well. A listener is in the way of both.
+    """
+    tries = (False, True) if kind is socket.SOCK_STREAM else (False,)
+    return any(_bound(stack, family, kind, address, reuse=reuse) for reuse in tries)
+
+
+def _bound(
+    stack: contextlib.ExitStack,
+    family: socket.AddressFamily,
+    kind: socket.SocketKind,
+    address: tuple[str, int],
+    *,
+    reuse: bool,
+) -> bool:
     with contextlib.ExitStack() as tried:
         try:
             sock = tried.enter_context(socket.socket(family, kind))
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, reuse)
             if family is socket.AF_INET6:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             sock.bind(address)

@@ -37,15 +37,15 @@ def ask(spec: ProbeSpec, host: str, port: int, *, timeout_s: float | None = None
     """
     limits = [limit for limit in (timeout_s, spec.timeout_s) if limit is not None]
     probe = _probe(spec.kind)
-    started = time.monotonic()
+    started, replied = time.monotonic(), True
     try:
         reply = probe(spec, host, port, Deadline(min(limits, default=DEFAULT_TIMEOUT_S)))
         wrong, identity = _judge(spec, reply)
         detail = wrong or reply.note
     except NoReplyError as error:
-        wrong, identity, detail = error.detail, None, error.detail
+        wrong, identity, detail, replied = error.detail, None, error.detail, False
     elapsed_s = time.monotonic() - started
-    return Answer(wrong is None, str(spec), _address(host, port), elapsed_s, detail, identity)
+    return Answer(wrong is None, str(spec), _address(host, port), elapsed_s, detail, identity, replied)
 
 
 def wait_until_ok(

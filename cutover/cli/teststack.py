@@ -1,0 +1,90 @@
+"""`cutover up` and `cutover down`: blue's test stack beside green."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cutover.cli.options import PROJECT_OPTIONS, SWAP_OPTIONS, gathered, guarded, with_options
+
+if TYPE_CHECKING:
+    from cutover.flow.teststack import TestStack
+    from cutover.flow.teststack_down import Removed
+
+_BLUE, _PROBES, _TIMEOUT = SWAP_OPTIONS[1], SWAP_OPTIONS[4], SWAP_OPTIONS[6]
+
+
+@click.command()
+@click.argument("name", required=False)
+@with_options(PROJECT_OPTIONS, (_BLUE, _PROBES, _TIMEOUT))
+@click.option("-o", "--override", "override", metavar="FILE", help="Override file; else overrides/NAME.yml.")
+@click.option("--no-gpu", is_flag=True, help="Leave the GPU reservation out, for an Engine without an NVIDIA runtime.")
+@click.option("--keep", is_flag=True, help="Leave a stack that does not become ready as it is, to look at.")
+@guarded
+def up(name: str | None, override: str | None, no_gpu: bool, keep: bool, **given: Any) -> int:
+    """Start the test stack NAME (<blue>_test) beside green, and wait until it answers its probes.
+
+    What it depends on is started with it, and whatever fails or is interrupted is taken down again. Exit codes: 0
+    ready, 1 refused or not ready, 2 usage, 130 interrupted.
+    """
+    from cutover.cli.render import show_json  # noqa: PLC0415
+    from cutover.flow.teststack import UpRequest  # noqa: PLC0415
+    from cutover.flow.teststack import up as do_up  # noqa: PLC0415
+
+    file = Path(override) if override else None
+    request = UpRequest(name, file, no_gpu=no_gpu, keep=keep, ready_timeout_s=given["ready_timeout_s"])
+    stack = _with_session(given, lambda session: do_up(session, request))
+    if given["as_json"]:
+        show_json({"result": "ready", **stack.as_dict()})
+    else:
+        click.echo(_ready_text(stack))
+    return 0
+
+
+@click.command()
+@click.argument("name", required=False)
+@with_options(PROJECT_OPTIONS, (_BLUE,))
+@click.option("--all", "everything", is_flag=True, help="Every test stack of the project.")
+@guarded
+def down(name: str | None, everything: bool, **given: Any) -> int:
+    """Take the test stack NAME (<blue>_test) down: its containers, volumes, networks, and what it alone needed."""
+    from cutover.cli.render import show_json  # noqa: PLC0415
+    from cutover.flow.teststack import down as do_down  # noqa: PLC0415
+
+    removed = _with_session(given, lambda session: do_down(session, name, everything=everything))
+    if given["as_json"]:
+        show_json({"result": "down", "removed": [r.as_dict() for r in removed]})
+    else:
+        click.echo("\n".join(_removed_text(r) for r in removed) or "nothing to take down: there is no test stack")
+    return 0
+
+
+def _ready_text(stack: TestStack) -> str:
+    lines = [f"{stack.service} is ready after {stack.seconds:.1f} s ({stack.container}, tries {stack.of})"]
+    lines += [f"  {legacy} -> {address}" for legacy, address in sorted(stack.ports.items())]
+    lines += [f"warning: {f.message}" for f in stack.findings]
+    return "\n".join([*lines, f"take it down:  cutover down {stack.service}"])
+
+
+def _removed_text(removed: Removed) -> str:
+    if removed.nothing:
+        return f"{removed.service}: nothing to take down"
+    kinds = {"containers": removed.containers, "volumes": removed.volumes, "networks": removed.networks}
+    told = [f"{kind} {', '.join(names)}" for kind, names in kinds.items() if names]
+    return f"{removed.service} is down; removed: {'; '.join(told)}"
+
+
+def _with_session(given: dict[str, Any], act: Callable[[Any], Any]) -> Any:
+    """Open the project, tell progress on stderr, and act."""
+    from cutover.cli.render import Progress  # noqa: PLC0415
+    from cutover.flow.session import opened  # noqa: PLC0415
+
+    progress = Progress()
+    try:
+        with opened(gathered(given), progress) as session:
+            return act(session)
+    finally:
+        progress.close()

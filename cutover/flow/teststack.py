@@ -1,0 +1,289 @@
+"""The test stack: blue beside green, on test ports, ready or gone again. Green is not touched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from cutover.errors import CutoverError, ProbeError, RefusedError
+from cutover.events import Note, StepEvent, StepState
+from cutover.flow.lock import locked
+from cutover.flow.ready import Place, Wait, wait_ready
+from cutover.flow.session import Session
+from cutover.flow.signals import Interrupted, deferred, interruptible
+from cutover.flow.teststack_down import Removed, known_stacks, take_down
+from cutover.flow.teststack_facts import gather
+from cutover.flow.teststack_places import places_of, test_address
+from cutover.flow.teststack_record import read_record
+from cutover.flow.teststack_start import PortGoneError, reserved, see_gpu, see_image, start
+from cutover.flow.teststack_target import OVERRIDES, Target, default_name, read_target
+from cutover.model import TEST_OF_LABEL, Container, Finding, Severity
+from cutover.ports.allocate import FreePorts
+from cutover.ports.diagnose import diagnose
+from cutover.validate.results import finding_dict
+from cutover.validate.talk import Address
+
+if TYPE_CHECKING:
+    from cutover.flow.override import Derived
+
+T = TypeVar("T")
+TRIES = 3
+LOG_LINES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class TestStack:
+    """A test stack that is ready: `ports` says for each legacy port where it answers; `findings` are warnings."""
+
+    __test__ = False
+
+    service: str
+    of: str
+    container: str
+    file: Path
+    ports: Mapping[int, Address]
+    seconds: float
+    findings: tuple[Finding, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return JSON-ready data."""
+        return {
+            "service": self.service,
+            "of": self.of,
+            "container": self.container,
+            "file": str(self.file),
+            "ports": {str(legacy): str(address) for legacy, address in self.ports.items()},
+            "seconds": round(self.seconds, 3),
+            "findings": [finding_dict(f) for f in self.findings],
+        }
+
+
+class NotReadyError(ProbeError):
+    """A test stack did not become ready; `findings` say why, the root cause first."""
+
+    def __init__(self, error: CutoverError, findings: tuple[Finding, ...], evidence: list[str], hint: str) -> None:
+        self.findings = findings
+        super().__init__(error.reference, error.message, evidence=evidence, hint=hint)
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the error as JSON-ready data."""
+        return {**super().as_dict(), "findings": [finding_dict(f) for f in self.findings]}
+
+
+@dataclass(frozen=True, slots=True)
+class UpRequest:
+    """How a test stack is wanted. No `override` means `overrides/NAME.yml`, derived where it is not there.
+
+    `ready_timeout_s` None leaves it to the settings; `keep` leaves a stack that did not become ready as it is.
+    """
+
+    name: str | None = None
+    override: Path | None = None
+    no_gpu: bool = False
+    keep: bool = False
+    ready_timeout_s: float | None = None
+
+
+def up(session: Session, request: UpRequest | None = None, *, derived: Derived | None = None) -> TestStack:
+    """Start a test stack and wait until it is ready; whatever goes wrong, nothing of it stays.
+
+    Raises:
+        UsageError, RefusedError: it cannot be started as it is described; nothing was.
+        LockHeldError: another cutover works on this test stack.
+        NotReadyError: it did not become ready; with findings and the end of its log.
+        EngineError, ProbeError: Docker refused on the way, or a dependency failed.
+
+    """
+    request = request or UpRequest()
+    with interruptible():
+        return _Up(session, request, derived).run()
+
+
+def down(session: Session, name: str | None = None, *, everything: bool = False) -> list[Removed]:
+    """Take a test stack down, blue's if none is named, or all of the project; what is gone already is no mistake.
+
+    Raises:
+        LockHeldError: another cutover works on it at this moment.
+        EngineError: the Engine does not answer, or refuses.
+
+    """
+    known = known_stacks(session)
+    names = known if everything else [name or (known[0] if len(known) == 1 else default_name(session))]
+    removed = []
+    for service in names:
+        with _locked(session, service), deferred(lambda: session.observer.tell(Note("taking down; one moment"))):
+            removed.append(take_down(session, service))
+    return removed
+
+
+def _locked(session: Session, service: str) -> Any:
+    runs = session.runs()
+    return locked(runs.state, f"{runs.folder.name}.{service}", session.clock)
+
+
+@dataclass
+class _Up:
+    """One `up`: its target, and the ports that it holds."""
+
+    session: Session
+    request: UpRequest
+    derived: Derived | None = None
+    done: int = 0
+    held: FreePorts | None = None
+    stack: ExitStack = field(default_factory=ExitStack)
+
+    def run(self) -> TestStack:
+        """Tell the story."""
+        session, began = self.session, self.session.clock.monotonic()
+        session.name_project()
+        file, chosen = self._file()
+        with self.stack:
+            self.stack.callback(self._let_go)
+            target = self._step("read", f"override {_short(file)}", lambda: self._target(file, chosen=chosen))
+            self.stack.enter_context(_locked(session, target.service))
+            self._clear(target)
+            self._step("image", target.image, lambda: see_image(session, target))
+            if target.devices:
+                self._step("gpu", "; ".join(map(str, target.devices)), lambda: see_gpu(session, target))
+            try:
+                target, container = self._started(target)
+                findings = self._ready(target, container)
+            except Interrupted:
+                self._take_down(target.service, "interrupted")
+                raise
+            except (CutoverError, OSError):
+                self._take_down(target.service, "failed")
+                raise
+        ports = {legacy: test_address(session, binding) for legacy, binding in target.ports.items()}
+        seconds = session.clock.monotonic() - began
+        return TestStack(target.service, target.of, container.name, target.file, ports, seconds, findings)
+
+    def _file(self) -> tuple[Path, bool]:
+        """Return the override file, and whether its ports are ours to choose again."""
+        if self.derived is not None:
+            return self.derived.path, True
+        session, request = self.session, self.request
+        if request.override is not None:
+            return request.override, False
+        name = request.name or default_name(session)
+        file = session.folder / OVERRIDES / f"{name}.yml"
+        return file, not file.is_file()
+
+    def _target(self, file: Path, *, chosen: bool) -> Target:
+        if chosen and self.derived is None:
+            self._derive()
+        if self.derived is not None:
+            self.held = self.derived.held
+        return read_target(self.session, file, self.request.name, no_gpu=self.request.no_gpu)
+
+    def _derive(self) -> None:
+        from cutover.flow.override import OverrideRequest, derive, write  # noqa: PLC0415
+
+        request = OverrideRequest(name=self.request.name, no_gpu=self.request.no_gpu)
+        self.derived = derive(self.session, request)
+        write(self.derived)
+
+    def _clear(self, target: Target) -> None:
+        """Take an earlier test stack of this name away."""
+        session = self.session
+        found = session.daemon.of_service(session.name_project(), target.service)
+        record = read_record(session, target.service)
+        if found and record is None and not all(TEST_OF_LABEL in c.labels for c in found):
+            raise RefusedError(
+                "not-ours",
+                f"{found[0].name} is there already, and cutover did not make it.",
+                evidence=[f"{found[0].name}: {found[0].state}"],
+                hint=f"docker compose rm -s {target.service}; or give the test stack another name",
+            )
+        if found or record is not None:
+            self._step("clear", f"an earlier {target.service}", lambda: take_down(session, target.service))
+
+    def _started(self, target: Target) -> tuple[Target, Container]:
+        """Start it; where somebody takes a port that cutover chose just now, choose others."""
+        for tries_left in reversed(range(TRIES)):
+            if self.held is None:
+                self.held = reserved(self.session, target)
+            try:
+                return target, self._step("start", _title(target), partial(start, self.session, target, self.held))
+            except PortGoneError as error:
+                if self.derived is None or not tries_left:
+                    raise
+                self.session.observer.tell(Note(f"{error.message} Other ports are chosen."))
+                self._step("clear", target.service, partial(take_down, self.session, target.service))
+                self._let_go()
+                target = self._target(target.file, chosen=True)
+        raise AssertionError("unreachable")
+
+    def _let_go(self) -> None:
+        if self.held is not None:
+            self.held.close()
+        self.held = self.derived = None
+
+    def _ready(self, target: Target, container: Container) -> tuple[Finding, ...]:
+        """Wait until it is ready, and return what is worth knowing all the same."""
+        session = self.session
+        timeout_s = self.request.ready_timeout_s or session.settings.ready_timeout_s
+        places = places_of(session, target)
+        wait = Wait(session.daemon, container, session.clock, session.clock.monotonic() + timeout_s)
+        self._let_go()
+        try:
+            self._step("ready", f"{target.service} within {timeout_s:g} s", lambda: wait_ready(wait, places))
+        except ProbeError as error:
+            raise self._not_ready(error, target, container, places) from error
+        found = diagnose(gather(session, container, target.bindings, places))
+        return tuple(f for f in found if f.severity is not Severity.INFO)
+
+    def _not_ready(
+        self, error: ProbeError, target: Target, container: Container, places: tuple[Place, ...]
+    ) -> NotReadyError:
+        facts = gather(self.session, container, target.bindings, places)
+        findings = diagnose(facts)
+        evidence = [f"{f.code}: {f.message}" for f in findings if f.severity is not Severity.INFO]
+        evidence += [e for e in error.evidence if not e.startswith("log: ")]
+        evidence += [f"log: {line}" for line in facts.log[-LOG_LINES:]]
+        cure = next((f.cure for f in findings if f.cure), None) or f"docker logs {container.name}"
+        kept = (
+            "" if self.request.keep or not cure.startswith("docker ") else f"{self.session.spoken('up --keep')}, then "
+        )
+        return NotReadyError(error, findings, evidence, f"{kept}{cure}")
+
+    def _take_down(self, service: str, why: str) -> None:
+        self._let_go()
+        if self.request.keep and why != "interrupted":
+            self.session.observer.tell(Note(f"{service} is kept as it is: {self.session.spoken(f'down {service}')}"))
+            return
+        with deferred(lambda: self.session.observer.tell(Note("taking the test stack down; one moment"))):
+            self._step("down", f"{service}: {why}", lambda: take_down(self.session, service))
+
+    def _step(self, kind: str, title: str, act: Callable[[], T]) -> T:
+        """Do one part of it and tell how it went."""
+        self.done += 1
+        with told(self.session, f"u{self.done:02}", kind, f"{kind} {title}"):
+            return act()
+
+
+@contextmanager
+def told(session: Session, step: str, kind: str, title: str) -> Iterator[None]:
+    """Tell the observer of a part that begins, and of how it ends."""
+    began = session.clock.monotonic()
+    state = StepState.FAILED
+    session.observer.tell(StepEvent(step, kind, StepState.RUNNING, title))
+    try:
+        yield
+        state = StepState.DONE
+    finally:
+        session.observer.tell(StepEvent(step, kind, state, title, session.clock.monotonic() - began))
+
+
+def _title(target: Target) -> str:
+    ports = ", ".join(f"{legacy} -> {binding.host_port}" for legacy, binding in sorted(target.ports.items()))
+    return f"{target.service}, {ports}"
+
+
+def _short(path: Path) -> str:
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
