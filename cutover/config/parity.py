@@ -60,12 +60,28 @@ class Case(Message):
     tags: Texts = Field((), description="words by which `--tag` picks cases")
 
 
+class CaseFile(Model):
+    """A YAML file of cases: a list of them, or this mapping."""
+
+    cases: tuple[Case, ...] = Field(description="cases, as under `parity:`")
+
+
 class Generator(Message):
-    """Cases made by Hypothesis from a JSON Schema of the request."""
+    """Cases made by Hypothesis from a JSON Schema of the request; needs the extra `cutover[generate]`."""
 
     schema_: Any = Field(None, alias="schema", description="JSON Schema of the request")
     schema_file: str | None = Field(None, description="a JSON file with it, relative to cutover.yaml")
-    count: int = Field(50, ge=1, description="how many cases")
+    count: int = Field(50, ge=1, le=100_000, description="how many cases, all different")
+    rules: tuple[Rule, ...] = Field((), description="rules for these cases, after those for all")
+    tags: Texts = Field((), description="words by which `--tag` picks these cases")
+
+    @model_validator(mode="after")
+    def _has_one_schema(self) -> Generator:
+        if (self.schema_ is None) == (self.schema_file is None):
+            raise ValueError("a generator needs either `schema:` or `schema_file:`")
+        if self.request is not None:
+            raise ValueError("a generator makes the `request` from its schema; leave it out")
+        return self
 
 
 class Mode(StrEnum):

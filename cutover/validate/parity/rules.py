@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cutover.config import Rule, RuleKind
-from cutover.validate import paths
 from cutover.validate.parity.values import Location
+from cutover.validate.paths import find
 
 Numbered = dict[Location, int]
 
@@ -60,4 +60,4 @@ class Located:
 
 def _numbered(rules: Sequence[Rule], value: Any) -> Numbered:
     """Return location -> number of the last rule that names it."""
-    return {location: number for number, rule in enumerate(rules) for location, _ in paths.find(value, rule.path)}
+    return {location: number for number, rule in enumerate(rules) for location, _ in find(value, rule.path)}

@@ -1,0 +1,134 @@
+"""What must hold for parity to pass, and the verdict that comes of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from cutover.config import Gate, Parity
+from cutover.model import Finding, Severity
+from cutover.validate.parity.accuracy import regressed, regression
+from cutover.validate.parity.cures import rule_text
+from cutover.validate.parity.latency import slower
+from cutover.validate.parity.replies import GREEN_FAILED
+from cutover.validate.parity.tally import Group, Tally
+from cutover.validate.results import Check, Verdict, error, warning
+
+Baseline = Mapping[str, Any]
+
+
+def verdict_of(tally: Tally, parity: Parity, figures: dict[str, Any], baseline: Baseline | None) -> Verdict:
+    """Return what a run has shown; `figures` are those that the tally does not know."""
+    latency = {colour: kept.figures() for colour, kept in tally.latency.items()}
+    accuracy = _accuracy(tally, baseline)
+    whole = {
+        **figures,
+        "equal": tally.equal,
+        "different": tally.different,
+        "unjudged": tally.unjudged,
+        "share_equal": _share(tally),
+        "latency": latency,
+        "accuracy": accuracy,
+        "differences": [_group_dict(g) for g in _sorted(tally)],
+        "gate": parity.gate.model_dump(mode="json", exclude={"tolerance"}),
+    }
+    enough = _enough(tally, parity.gate)
+    findings = tuple(_findings(tally, parity.gate, latency, accuracy, whole.get("baseline_of_other_cases", False)))
+    checks = (tally.checks[number] for number in sorted(tally.checks))
+    return Verdict("parity", "", "blue", tuple(_tolerated(c) if enough else c for c in checks), whole, findings)
+
+
+def _findings(
+    tally: Tally, gate: Gate, latency: dict[str, Any], accuracy: dict[str, Any] | None, other_cases: bool
+) -> Iterator[Finding]:
+    if tally.unjudged:
+        message = f"green did not answer {tally.unjudged} of {tally.done} cases: there was nothing to compare blue with"
+        names = next(g.names for (code, _), g in tally.groups.items() if code == GREEN_FAILED)
+        yield error(GREEN_FAILED, message, f"first: {', '.join(names)}", cure="is green up? cutover smoke --on green")
+    if tally.gave_up:
+        cure = "is it still up? cutover status; docker logs shows why it stopped"
+        yield error("gave-up", f"{tally.gave_up}: the cases that were left were not asked", cure=cure)
+    if tally.different and not _enough(tally, gate):
+        yield error(
+            "gate-equal",
+            f"{_percent(_share(tally))} of the answers are equal, the gate asks for {_percent(gate.equal)}",
+            f"{tally.equal} equal, {tally.different} different",
+            cure=_cure(tally),
+        )
+    late = slower(latency["green"], latency["blue"], gate)
+    if late:
+        yield late
+    if accuracy:
+        named = "the baseline" if "baseline" in accuracy else "green"
+        lost = regressed(accuracy.get("baseline") or accuracy["green"], accuracy["blue"], gate, named)
+        if lost:
+            yield lost
+    if other_cases:
+        message = "the baseline was measured with other cases than these: the accuracies are hardly comparable"
+        yield warning("baseline-of-other-cases", message, cure="cutover parity --save-baseline FILE")
+
+
+def _cure(tally: Tally) -> str:
+    """Name the one rule that would do where all differences are at one path: services that tell who they are."""
+    wrong = [g for g in tally.groups.values() if g.severity is Severity.ERROR and g.code != GREEN_FAILED]
+    if len({g.path for g in wrong}) == 1 and tally.different > 1 and wrong[0].path != "$":
+        return (
+            f"every difference is at {wrong[0].path}; if the two are meant to differ there, "
+            f"under `parity: rules:`  {rule_text(wrong[0].code, wrong[0].path)}"
+        )
+    return "mend blue, or say under `parity: rules:` what may differ: the findings name the rules"
+
+
+def _tolerated(check: Check) -> Check:
+    """Turn errors into warnings: the gate lets this many differ."""
+    if check.passed:
+        return check
+    return replace(
+        check,
+        findings=tuple(
+            f if f.severity is not Severity.ERROR or f.code == GREEN_FAILED else replace(f, severity=Severity.WARNING)
+            for f in check.findings
+        ),
+    )
+
+
+def _accuracy(tally: Tally, baseline: Baseline | None) -> dict[str, Any] | None:
+    green, blue = (tally.accuracy[colour].figures() for colour in ("green", "blue"))
+    if not blue["n"]:
+        return None
+    stored = {"baseline": dict(baseline["accuracy"])} if baseline else {}
+    reference = stored.get("baseline") or green
+    return {"green": green, "blue": blue, **stored, "regression": regression(reference, blue)}
+
+
+def _enough(tally: Tally, gate: Gate) -> bool:
+    return bool(tally.judged) and tally.equal >= gate.equal * tally.judged
+
+
+def _share(tally: Tally) -> float | None:
+    return round(tally.equal / tally.judged, 6) if tally.judged else None
+
+
+def _percent(share: float | None) -> str:
+    """Return a share without rounding it up to 100 %."""
+    if share is None:
+        return "none"
+    return f"{share:.2%}" if share in {0, 1} or 0.0001 <= share <= 0.9999 else f"{share:.4%}"  # noqa: PLR2004
+
+
+def _sorted(tally: Tally) -> list[Group]:
+    """Return the groups, errors first, those in the most cases first."""
+    return sorted(tally.groups.values(), key=lambda g: (g.severity is not Severity.ERROR, -g.cases))
+
+
+def _group_dict(group: Group) -> dict[str, Any]:
+    return {
+        "code": group.code,
+        "path": group.path,
+        "severity": str(group.severity),
+        "cases": group.cases,
+        "message": group.message,
+        "diff": list(group.lines),
+        "examples": group.names,
+    }
