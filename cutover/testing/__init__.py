@@ -3,8 +3,9 @@
 `pytest --cutover` makes fixtures of it (`cutover.pytest_plugin`); nothing here needs pytest.
 """
 
+from cutover.testing.colours import Colours
 from cutover.testing.same import assert_parity
 from cutover.testing.service import Service
-from cutover.testing.stack import Colours, Wanted, both
+from cutover.testing.stack import Wanted, both
 
 __all__ = ["Colours", "Service", "Wanted", "assert_parity", "both"]

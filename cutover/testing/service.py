@@ -35,6 +35,11 @@ class Service:
         where = ", ".join(f"{port} at {address}" for port, address in self._addresses.items())
         return f"<{self.name}: {where}>"
 
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """Return the legacy ports for which it answers somewhere."""
+        return tuple(self._addresses)
+
     def address(self, legacy_port: int) -> Address:
         """Return where it answers for a legacy port.
 
