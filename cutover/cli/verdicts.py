@@ -43,21 +43,21 @@ def show_verdicts(verdicts: Sequence[Verdict], *, as_json: bool, junit: Path | N
     return int(ExitCode.DONE if passed else ExitCode.REFUSED)
 
 
-def show_text(verdicts: Iterable[Verdict], console: Console) -> None:
-    """Print verdicts for people: a line a check, and below it what was wrong."""
+def show_text(verdicts: Iterable[Verdict], console: Console, *, brief: bool = False) -> None:
+    """Print verdicts for people: a line a check, and below it what was wrong; `brief` leaves out what went well."""
     for verdict in verdicts:
-        for mark, style, text in _lines(verdict):
+        for mark, style, text in _lines(verdict, MOST_CHECKS if not brief else 0):
             console.print(mark, style=style, end=" ", markup=False)
             console.print(_printable(text), markup=False)
 
 
-def _lines(verdict: Verdict) -> Iterator[Shown]:
+def _lines(verdict: Verdict, most: int) -> Iterator[Shown]:
     word, style = ("passed", "bold green") if verdict.passed else ("FAILED", "bold red")
     named = " ".join(filter(None, [verdict.verb, verdict.name]))
     yield word, style, f"{named} on {verdict.subject}: {_summary(verdict)}"
     for finding in verdict.findings:
         yield from _told(finding)
-    listed = verdict.checks if len(verdict.checks) <= MOST_CHECKS else [c for c in verdict.checks if _matters(c)]
+    listed = verdict.checks if len(verdict.checks) <= most else [c for c in verdict.checks if _matters(c)]
     width = max((len(c.name) for c in listed[:MOST_CHECKS]), default=0)
     for check in listed[:MOST_CHECKS]:
         yield from _check(check, width)

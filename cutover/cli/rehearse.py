@@ -1,0 +1,79 @@
+"""`cutover rehearse`: all that can be known of blue before it is trusted, in one command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cutover.cli.options import PROJECT_OPTIONS, gathered, guarded, with_options
+from cutover.errors import ExitCode
+
+if TYPE_CHECKING:
+    from cutover.flow.rehearse import Rehearsal
+
+MOST_FINDINGS = 15
+
+
+@click.command()
+@with_options(PROJECT_OPTIONS)
+@click.option("--green", metavar="NAME", help="The service that answers on the legacy ports now.")
+@click.option("--blue", metavar="NAME", help="The service that is to replace it.")
+@click.option("--map", "maps", multiple=True, metavar="OLD:NEW", help="Try a legacy port on this test port.")
+@click.option("--no-gpu", is_flag=True, help="Reserve no GPU for the test stack.")
+@click.option("--force", is_flag=True, help="Write over an override that was edited by hand.")
+@click.option("--keep", is_flag=True, help="Leave the test stack up in the end: cutover down takes it away.")
+@click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write the verdicts as JUnit XML.")
+@guarded
+def rehearse(maps: tuple[str, ...], no_gpu: bool, force: bool, keep: bool, junit: Path | None, **given: Any) -> int:
+    """Try blue beside green: override, up, smoke, parity, surface, down.
+
+    Ends green (exit code 0) if blue works, answers as green does and lacks no method; else red (1), with what is wrong.
+    """
+    from cutover.cli.render import Progress  # noqa: PLC0415
+    from cutover.flow.override import OverrideRequest  # noqa: PLC0415
+    from cutover.flow.rehearse import rehearse as do_rehearse  # noqa: PLC0415
+    from cutover.flow.session import opened  # noqa: PLC0415
+
+    progress = Progress()
+    try:
+        with opened(gathered(given), progress) as session:
+            rehearsal = do_rehearse(session, OverrideRequest(maps=maps, no_gpu=no_gpu), force=force, keep=keep)
+    finally:
+        progress.close()
+    return _show(rehearsal, as_json=given["as_json"], junit=junit)
+
+
+def _show(rehearsal: Rehearsal, *, as_json: bool, junit: Path | None) -> int:
+    """Print what was wrong, part by part, and in the end all of it in a few lines."""
+    if junit is not None:
+        from cutover.validate.junit import junit as as_junit  # noqa: PLC0415
+
+        junit.write_bytes(as_junit(rehearsal.verdicts))
+    if as_json:
+        from cutover.cli.render import show_json  # noqa: PLC0415
+
+        show_json(rehearsal.as_dict())
+    else:
+        from rich.console import Console  # noqa: PLC0415
+
+        from cutover.cli.verdicts import show_text  # noqa: PLC0415
+
+        show_text(
+            (v.shortened() if v.passed else v for v in rehearsal.verdicts), Console(highlight=False, soft_wrap=True)
+        )
+        click.echo(_last_words(rehearsal))
+    return int(ExitCode.DONE if rehearsal.passed else ExitCode.REFUSED)
+
+
+def _last_words(rehearsal: Rehearsal) -> str:
+    took = f"{rehearsal.seconds:.1f} s"
+    if rehearsal.passed:
+        return f"green: nothing is wrong, in {took}; next: cutover swap --dry-run"
+    wrong = [f"  {f.code}: {f.message}" for f in rehearsal.errors]
+    shown = [
+        *wrong[:MOST_FINDINGS],
+        *([f"  and {len(wrong) - MOST_FINDINGS} more"] if len(wrong) > MOST_FINDINGS else []),
+    ]
+    return "\n".join([f"red: {len(wrong)} findings, in {took}; nothing was changed, green serves", *shown])
