@@ -20,7 +20,7 @@ SCHEMES = ("zmq", "http", "https", "tcp")
 
 
 class Codec(StrEnum):
-    """How a request becomes bytes, and bytes a reply."""
+    """How a request becomes bytes, and bytes a reply; a raw reply that is a JSON object or list is read as JSON."""
 
     JSON = "json"
     MSGPACK = "msgpack"

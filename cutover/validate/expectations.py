@@ -31,8 +31,7 @@ def findings(expect: Expect, response: Response, judge: Judge) -> list[Finding]:
 
     """
     if not response.answered:
-        told = f"no answer: {response.kind}" + (f": {response.detail}" if response.detail else "")
-        return [error("no-answer", told)]
+        return [error("no-answer", f"no answer, {response.kind}: {response.detail}")]
     found = list(_whole(expect, response, judge))
     if not found:
         checks: tuple[Callable[[Expect, Any], Iterator[Finding]], ...] = (_json, _paths, _numbers, _matches, _absent)

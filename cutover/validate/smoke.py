@@ -63,7 +63,7 @@ def _check(name: str, steps: tuple[Step, ...], line: Line) -> None:
         raise UsageError("no-steps", f"Suite {name} has no steps.", hint="cutover schema suite")
     for number, step in enumerate(steps, start=1):
         try:
-            line.address_of(question_of(step))
+            line.prepare(question_of(step))
         except UsageError as problem:
             told = f"suite {name}, step {number} ({title_of(step, number)}): {problem.message}"
             raise UsageError(problem.reference, told, evidence=problem.evidence, hint=problem.hint) from problem

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any, assert_never
 
@@ -40,7 +41,7 @@ def decoded(body: bytes, codec: Codec) -> Any:
     """
     match codec:
         case Codec.RAW:
-            return text_of(body)
+            return _text_or_json(body)
         case Codec.JSON:
             return _read(lambda: json.loads(body), "JSON")
         case Codec.MSGPACK:
@@ -54,6 +55,14 @@ def decoded(body: bytes, codec: Codec) -> Any:
 def text_of(body: bytes) -> str:
     """Return bytes as text that can be printed and tells all of them apart."""
     return body.decode("utf-8", "backslashreplace")
+
+
+def _text_or_json(body: bytes) -> Any:
+    """Return a text, or what it says where it is a JSON object or list: what was not sent as JSON may get it back."""
+    if body.lstrip()[:1] in {b"{", b"["}:
+        with contextlib.suppress(ValueError):
+            return decoded(body, Codec.JSON)
+    return text_of(body)
 
 
 def _raw(value: Any) -> bytes:

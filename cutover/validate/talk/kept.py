@@ -48,11 +48,11 @@ class KeptConnection(ABC):
     def _exchange(self, question: Question, deadline: Deadline) -> Raw:
         if self._wire is not None and _has_news(self._wire):
             self.close()
-        may_be_stale = self._answers == 1
+        may_be_stale = self._wire is not None and self._answers == 1
         try:
             return self._try(question, deadline)
         except NoReplyError as error:
-            if not may_be_stale or self.heard or error.failure is not Failure.CLOSED:
+            if not may_be_stale or self.heard or error.failure is not Failure.CLOSED or deadline.passed:
                 raise
             self._keeps = False
             return self._try(question, deadline)
@@ -71,6 +71,7 @@ class KeptConnection(ABC):
 
     def _open(self, deadline: Deadline) -> Wire:
         if self._wire is None:
+            self._answers = 0
             self._wire = connect(self._address.host, self._address.port, deadline)
             self._wire = self._secured(self._wire)
         self._wire.deadline = deadline

@@ -36,11 +36,20 @@ class Line:
             UsageError: the question's port leads nowhere.
 
         """
+        return self.prepare(question).ask(question)
+
+    def prepare(self, question: Question) -> Connection:
+        """Return the connection for a question, unopened if it is new: no time of the question is spent on making it.
+
+        Raises:
+            UsageError: the question's port leads nowhere.
+
+        """
         address = self.address_of(question)
         key = (question.kind, address, question.socket, question.verify)
         if key not in self._connections:
             self._connections[key] = self._connect(question, address)
-        return self._connections[key].ask(question)
+        return self._connections[key]
 
     def address_of(self, question: Question) -> Address:
         """Return where a question goes: to the host that it names, else to where its port leads.

@@ -34,13 +34,19 @@ class TcpConnection(KeptConnection):
             self.heard, body, at = True, body + chunk, time.perf_counter()
             if len(body) > MAX_BODY_BYTES:
                 raise NoReplyError(f"the answer is above {MAX_BODY_BYTES >> 20} MiB", Failure.GARBLED)
-            if question.codec is not Codec.RAW and _whole(body, question.codec):
-                return Raw(body, at=at)
+            whole = None if question.codec is Codec.RAW else _whole(body, question.codec)
+            if whole is not None:
+                return self._ended(whole, body, at)
         if chunk == b"":
             self._keeps = False
         if not body:
             raise NoReplyError(CLOSED)
         return Raw(body, at=at)
+
+    def _ended(self, answer: bytes, body: bytes, at: float) -> Raw:
+        if body[len(answer) :].strip():
+            self.close()  # what came beyond the answer was not asked for: nothing here is the next question's
+        return Raw(answer, at=at)
 
     def _read(self, wire: Wire, begun: bool, quiet_s: float | None) -> bytes | None:
         try:
@@ -61,12 +67,24 @@ class TcpConnection(KeptConnection):
         return Raw(body or b"", note="connected, and the connection stays")
 
 
-def _whole(body: bytes, codec: Codec) -> bool:
-    """Say whether a reply is complete: it can be read, or is a whole line that begins like no JSON object or list."""
-    if codec is Codec.JSON and not body.rstrip(b" \t\r").endswith((b"\n", b"}", b"]")):
-        return False
+def _whole(body: bytes, codec: Codec) -> bytes | None:
+    """Return the answer if all of it is there, None if more has to come.
+
+    JSON is whole at the end of a line that can be read or that begins like no object or list, or where all that came
+    can be read as an object or a list.
+    """
+    if codec is not Codec.JSON:
+        return body if _reads(body, codec) else None
+    line, newline, _ = body.partition(b"\n")
+    if newline and (not line.lstrip().startswith((b"{", b"[")) or _reads(line, codec)):
+        return line + newline
+    complete = body.rstrip().endswith((b"}", b"]")) and body.lstrip().startswith((b"{", b"["))
+    return body if complete and _reads(body, codec) else None
+
+
+def _reads(body: bytes, codec: Codec) -> bool:
     try:
         decoded(body, codec)
     except ValueError:
-        return codec is Codec.JSON and body.endswith(b"\n") and not body.lstrip().startswith((b"{", b"["))
+        return False
     return True
