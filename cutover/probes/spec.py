@@ -10,13 +10,13 @@ from urllib.parse import quote
 
 from cutover.probes.expect import Expectation
 
-_SECRET_NAME = re.compile(
+SECRET_NAME = re.compile(
     r"(?:^|[_-])(?:pass(?:word|wd)?|secret|token|key|api_?key|auth(?:orization)?|credentials?)$", re.IGNORECASE
 )
-_SECRET_TEXT = re.compile(
+SECRET_TEXT = re.compile(
     r"(\b(?:auth|pass|password|passwd|secret|token|api_?key)\b\s*[ =:]\s*)[^\r\n&]+", re.IGNORECASE
 )
-_MASK = "***"
+MASK = "***"
 _SAFE = "/:@!$'()*,;={}[]\"?^|<>\\`~+"
 
 
@@ -92,7 +92,7 @@ def is_json(text: str) -> bool:
 
 
 def _render(spec: ProbeSpec, *, masked: bool) -> str:
-    user = f"{_MASK if masked else spec.userinfo}@" if spec.userinfo else ""
+    user = f"{MASK if masked else spec.userinfo}@" if spec.userinfo else ""
     host = f"[{spec.host}]" if ":" in spec.host else spec.host
     options = "&".join(f"{name}={_escape(value)}" for name, value in _options(spec, masked=masked))
     return f"{spec.kind}://{user}{host}:{spec.port}{spec.path}{'?' if options else ''}{options}"
@@ -112,8 +112,8 @@ def _options(spec: ProbeSpec, *, masked: bool) -> list[tuple[str, str]]:
     }
     return [
         *((name, value) for name, value in single.items() if value is not None),
-        *(("header", f"{name}:{_MASK if masked else value}") for name, value in spec.headers),
-        *(("query", f"{n}={_MASK if masked and _SECRET_NAME.search(n) else v}") for n, v in spec.query),
+        *(("header", f"{name}:{MASK if masked else value}") for name, value in spec.headers),
+        *(("query", f"{n}={MASK if masked and SECRET_NAME.search(n) else v}") for n, v in spec.query),
         *(("expect", str(e)) for e in spec.expect),
     ]
 
@@ -125,7 +125,7 @@ def _escape(value: str) -> str:
 def mask_text(text: str) -> str:
     """Return a text, be it JSON, without what looks like a secret."""
     if not is_json(text):
-        return _SECRET_TEXT.sub(rf"\1{_MASK}", text)
+        return SECRET_TEXT.sub(rf"\1{MASK}", text)
     content = json.loads(text)
     shown = mask(content)
     return text if shown == content else json.dumps(shown, ensure_ascii=False)
@@ -137,4 +137,4 @@ def mask(content: object, name: str = "") -> object:
         return {key: mask(value, str(key)) for key, value in content.items()}
     if isinstance(content, list | tuple):
         return [mask(value, name) for value in content]
-    return _MASK if isinstance(content, str) and _SECRET_NAME.search(name) else content
+    return MASK if isinstance(content, str) and SECRET_NAME.search(name) else content
