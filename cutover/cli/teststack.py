@@ -12,7 +12,6 @@ from cutover.cli.options import PROJECT_OPTIONS, SWAP_OPTIONS, gathered, guarded
 
 if TYPE_CHECKING:
     from cutover.flow.teststack import TestStack
-    from cutover.flow.teststack_down import Removed
 
 _BLUE, _PROBES, _TIMEOUT = SWAP_OPTIONS[1], SWAP_OPTIONS[4], SWAP_OPTIONS[6]
 
@@ -36,7 +35,7 @@ def up(name: str | None, override: str | None, no_gpu: bool, keep: bool, **given
 
     file = Path(override) if override else None
     request = UpRequest(name, file, no_gpu=no_gpu, keep=keep, ready_timeout_s=given["ready_timeout_s"])
-    stack = _with_session(given, lambda session: do_up(session, request))
+    stack = _with_session(given, lambda session: do_up(session, request=request))
     if given["as_json"]:
         show_json({"result": "ready", **stack.as_dict()})
     else:
@@ -56,9 +55,9 @@ def down(name: str | None, everything: bool, **given: Any) -> int:
 
     removed = _with_session(given, lambda session: do_down(session, name, everything=everything))
     if given["as_json"]:
-        show_json({"result": "down", "removed": [r.as_dict() for r in removed]})
+        show_json({"result": "down", "removed": removed})
     else:
-        click.echo("\n".join(_removed_text(r) for r in removed) or "nothing to take down: there is no test stack")
+        click.echo("\n".join(f"removed {what}" for what in removed) or "nothing to take down")
     return 0
 
 
@@ -67,14 +66,6 @@ def _ready_text(stack: TestStack) -> str:
     lines += [f"  {legacy} -> {address}" for legacy, address in sorted(stack.ports.items())]
     lines += [f"warning: {f.message}" for f in stack.findings]
     return "\n".join([*lines, f"take it down:  cutover down {stack.service}"])
-
-
-def _removed_text(removed: Removed) -> str:
-    if removed.nothing:
-        return f"{removed.service}: nothing to take down"
-    kinds = {"containers": removed.containers, "volumes": removed.volumes, "networks": removed.networks}
-    told = [f"{kind} {', '.join(names)}" for kind, names in kinds.items() if names]
-    return f"{removed.service} is down; removed: {'; '.join(told)}"
 
 
 def _with_session(given: dict[str, Any], act: Callable[[Any], Any]) -> Any:

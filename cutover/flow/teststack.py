@@ -9,13 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from cutover.errors import CutoverError, ProbeError, RefusedError
+from cutover.errors import CutoverError, NeedsHandsError, ProbeError, RefusedError
 from cutover.events import Note, StepEvent, StepState
 from cutover.flow.lock import locked
 from cutover.flow.ready import Place, Wait, wait_ready
 from cutover.flow.session import Session
 from cutover.flow.signals import Interrupted, deferred, interruptible
-from cutover.flow.teststack_down import Removed, known_stacks, take_down
+from cutover.flow.teststack_down import known_stacks, take_down
 from cutover.flow.teststack_facts import gather
 from cutover.flow.teststack_places import places_of, test_address
 from cutover.flow.teststack_record import read_record
@@ -88,8 +88,10 @@ class UpRequest:
     ready_timeout_s: float | None = None
 
 
-def up(session: Session, request: UpRequest | None = None, *, derived: Derived | None = None) -> TestStack:
+def up(session: Session, derived: Derived | None = None, request: UpRequest | None = None) -> TestStack:
     """Start a test stack and wait until it is ready; whatever goes wrong, nothing of it stays.
+
+    `derived` is an override that was written a moment ago, with its ports still held.
 
     Raises:
         UsageError, RefusedError: it cannot be started as it is described; nothing was.
@@ -103,8 +105,10 @@ def up(session: Session, request: UpRequest | None = None, *, derived: Derived |
         return _Up(session, request, derived).run()
 
 
-def down(session: Session, name: str | None = None, *, everything: bool = False) -> list[Removed]:
-    """Take a test stack down, blue's if none is named, or all of the project; what is gone already is no mistake.
+def down(session: Session, name: str | None = None, *, everything: bool = False) -> list[str]:
+    """Take a test stack down, blue's if none is named, or all of the project; say what was removed.
+
+    What is gone already is no mistake: then nothing was removed.
 
     Raises:
         LockHeldError: another cutover works on it at this moment.
@@ -113,10 +117,10 @@ def down(session: Session, name: str | None = None, *, everything: bool = False)
     """
     known = known_stacks(session)
     names = known if everything else [name or (known[0] if len(known) == 1 else default_name(session))]
-    removed = []
+    removed: list[str] = []
     for service in names:
         with _locked(session, service), deferred(lambda: session.observer.tell(Note("taking down; one moment"))):
-            removed.append(take_down(session, service))
+            removed += take_down(session, service)
     return removed
 
 
@@ -152,11 +156,8 @@ class _Up:
             try:
                 target, container = self._started(target)
                 findings = self._ready(target, container)
-            except Interrupted:
-                self._take_down(target.service, "interrupted")
-                raise
-            except (CutoverError, OSError):
-                self._take_down(target.service, "failed")
+            except BaseException as error:
+                self._take_down(target.service, error)
                 raise
         ports = {legacy: test_address(session, binding) for legacy, binding in target.ports.items()}
         seconds = session.clock.monotonic() - began
@@ -251,13 +252,24 @@ class _Up:
         )
         return NotReadyError(error, findings, evidence, f"{kept}{cure}")
 
-    def _take_down(self, service: str, why: str) -> None:
+    def _take_down(self, service: str, why: BaseException) -> None:
+        """Take all of it away again, unless it is to be looked at; signals are only answered with a word meanwhile."""
+        session, interrupted = self.session, isinstance(why, Interrupted)
         self._let_go()
-        if self.request.keep and why != "interrupted":
-            self.session.observer.tell(Note(f"{service} is kept as it is: {self.session.spoken(f'down {service}')}"))
+        if self.request.keep and not interrupted:
+            session.observer.tell(Note(f"{service} is kept as it is: {session.spoken(f'down {service}')}"))
             return
-        with deferred(lambda: self.session.observer.tell(Note("taking the test stack down; one moment"))):
-            self._step("down", f"{service}: {why}", lambda: take_down(self.session, service))
+        title = f"{service}: {'interrupted' if interrupted else 'failed'}"
+        try:
+            with deferred(lambda: session.observer.tell(Note("taking the test stack down; one moment"))):
+                self._step("down", title, lambda: take_down(session, service))
+        except CutoverError as error:
+            raise NeedsHandsError(
+                "not-taken-down",
+                f"{service} did not come up, and could not be taken down either: {error.message}",
+                evidence=[*error.evidence, f"before that: {getattr(why, 'message', why)}"],
+                hint=session.spoken(f"down {service}"),
+            ) from why
 
     def _step(self, kind: str, title: str, act: Callable[[], T]) -> T:
         """Do one part of it and tell how it went."""

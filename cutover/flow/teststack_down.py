@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any
 
 from cutover.engine.belongings import discard, remove_unused_network, remove_volume, volumes_of
 from cutover.events import Note
@@ -16,37 +14,6 @@ from cutover.model import TEST_OF_LABEL, Container
 DEPENDS_ON = "com.docker.compose.depends_on"
 
 
-@dataclass(frozen=True, slots=True)
-class Removed:
-    """What was taken away of one test stack, by name."""
-
-    service: str
-    containers: tuple[str, ...] = ()
-    volumes: tuple[str, ...] = ()
-    networks: tuple[str, ...] = ()
-
-    @property
-    def nothing(self) -> bool:
-        """Say whether there was nothing to take away."""
-        return not (self.containers or self.volumes or self.networks)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return JSON-ready data."""
-        return {
-            "service": self.service,
-            "containers": list(self.containers),
-            "volumes": list(self.volumes),
-            "networks": list(self.networks),
-        }
-
-
-@dataclass
-class _Basket:
-    containers: list[str] = field(default_factory=list)
-    volumes: list[str] = field(default_factory=list)
-    networks: list[str] = field(default_factory=list)
-
-
 def known_stacks(session: Session) -> list[str]:
     """Return the test stacks of the project: those on record, and those whose containers say so by their label."""
     containers = session.daemon.containers(session.name_project())
@@ -54,60 +21,62 @@ def known_stacks(session: Session) -> list[str]:
     return sorted(labelled | {r.service for r in all_records(session)})
 
 
-def take_down(session: Session, service: str) -> Removed:
-    """Take one test stack away: its containers with their anonymous volumes, its own volumes and networks, and what it
-    started for itself and nobody else needs. The record goes last, so that a crash in between is made good by the next.
+def take_down(session: Session, service: str) -> list[str]:
+    """Take one test stack away and say what was: `container shop-suite_test-1`, `volume ...`, `network ...`.
+
+    That is its containers with their anonymous volumes, its own volumes and networks, and what it started for itself
+    and nobody else needs. The record goes last, so that a crash in between is made good by the next call.
 
     Raises:
         EngineError: the Engine does not answer, or refuses.
 
-    """  # noqa: D205  (one obligation)
+    """
     record = read_record(session, service)
-    basket = _Basket()
+    removed: list[str] = []
     with shared(session):
         project = session.name_project()
         own = [c for c in session.daemon.of_service(project, service) if record or TEST_OF_LABEL in c.labels]
         volumes = {v for c in own for v in volumes_of(session.daemon, c.id)} | set(record.volumes if record else ())
-        _discard(session, own, basket)
+        removed += _discarded(session, own)
         if record is not None:
-            _release_dependencies(session, record, basket)
-        basket.volumes += [
-            v for v in sorted(volumes) if remove_volume(session.daemon, v, project=project, label=TEST_OF_LABEL)
-        ]
-        for network in record.networks if record else ():
-            if remove_unused_network(session.daemon, network, project=project):
-                basket.networks.append(network)
+            removed += _release_dependencies(session, record)
+        for volume in sorted(volumes):
+            if remove_volume(session.daemon, volume, project=project, label=TEST_OF_LABEL):
+                removed.append(f"volume {volume}")
         if record is not None:
-            _hand_over_networks(session, record, basket)
+            removed += _remove_networks(session, record)
         forget(session, service)
-    return Removed(service, tuple(basket.containers), tuple(basket.volumes), tuple(basket.networks))
+    return removed
 
 
-def _discard(session: Session, containers: Iterable[Container], basket: _Basket) -> None:
+def _discarded(session: Session, containers: Iterable[Container]) -> list[str]:
+    gone = []
     for container in containers:
         discard(session.daemon, container)
-        basket.containers.append(container.name)
+        gone.append(f"container {container.name}")
+    return gone
 
 
-def _release_dependencies(session: Session, record: Record, basket: _Basket) -> None:
+def _release_dependencies(session: Session, record: Record) -> list[str]:
     """Stop what was started for this stack, last first; who is needed still is left to those who need it."""
-    others = [r for r in all_records(session) if r.service != record.service]
+    removed = []
     for service, existed in reversed(list(record.dependencies.items())):
-        heir = next((r for r in others if service in r.needs), None)
+        heir = next((r for r in _others(session, record) if service in r.needs), None)
+        dependants = _dependants(session, service)
         if heir is not None:
             write_record(session, heir.taking_over({service: existed}))
-            others = [r if r.service != heir.service else heir.taking_over({service: existed}) for r in others]
-            continue
-        dependants = _dependants(session, service)
-        if dependants:
+        elif dependants:
             session.observer.tell(Note(f"{service} was started for {record.service} and stays: {dependants} needs it"))
-            continue
-        found = session.daemon.of_service(record.project, service)
-        if existed:
-            for container in found:
+        elif existed:
+            for container in session.daemon.of_service(record.project, service):
                 session.daemon.stop(container)
         else:
-            _discard(session, found, basket)
+            removed += _discarded(session, session.daemon.of_service(record.project, service))
+    return removed
+
+
+def _others(session: Session, record: Record) -> list[Record]:
+    return [r for r in all_records(session) if r.service != record.service]
 
 
 def _dependants(session: Session, service: str) -> str:
@@ -120,9 +89,14 @@ def _dependants(session: Session, service: str) -> str:
     return ", ".join(sorted(names))
 
 
-def _hand_over_networks(session: Session, record: Record, basket: _Basket) -> None:
-    """Leave a network that other test stacks still use to one of them, for the last to remove."""
-    left = [n for n in record.networks if n not in basket.networks]
-    heir = next((r for r in all_records(session) if r.service != record.service), None)
+def _remove_networks(session: Session, record: Record) -> list[str]:
+    """Remove the networks that were made for it; one that is used still is left to another test stack to remove."""
+    left: list[str] = []
+    removed: list[str] = []
+    for network in record.networks:
+        gone = remove_unused_network(session.daemon, network, project=record.project)
+        (removed if gone else left).append(network)
+    heir = next(iter(_others(session, record)), None)
     if left and heir is not None:
         write_record(session, heir.inheriting(left))
+    return [f"network {network}" for network in removed]

@@ -1,0 +1,348 @@
+"""Blue's test stack beside green: ready or gone again, and green is not touched."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+import urllib.request
+
+import docker
+import pytest
+
+from tests.scenarios.conftest import bare_rig
+from tests.scenarios.rig import COMPOSE, Rig, ended, free_ports
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+DEP = """\
+
+  dep:
+    image: {image}
+    command: ["redis-server", "--port", "6379"]
+    healthcheck: {{test: ["CMD", "redis-cli", "ping"], interval: 1s}}
+    networks: [default, apart]
+    stop_grace_period: 1s
+
+networks:
+  apart: {{}}
+"""
+OVERRIDE = """\
+services:
+  {name}:
+    extends: {{file: docker-compose.yml, service: new}}
+    labels: !override {{cutover.test-of: new, cutover.test-ports: "{zmq}:{one},{http}:{two}"}}
+    ports: !override ["127.0.0.1:{one}:5570", "127.0.0.1:{two}:6570"]
+    restart: "no"
+    volumes: ["/anonymous", "own:/own"]
+{more}
+volumes:
+  own:
+    name: "{project}_{name}_own"
+    labels: {{cutover.test-of: new}}
+"""
+NEEDS_DEP = "    depends_on: {dep: {condition: service_healthy}}\n"
+
+
+class World:
+    """A rig with green up and everything that is on the Engine remembered."""
+
+    def __init__(self, rig: Rig) -> None:
+        self.rig = rig
+        self.client = docker.from_env()
+        self.one, self.two = free_ports(4)[2:]
+        self.before = self.seen()
+
+    def seen(self) -> dict:
+        """Return the containers, with their starts, the networks and the volumes of this project and no other."""
+        label = f"com.docker.compose.project={self.rig.project}"
+        containers = self.client.containers.list(all=True, filters={"label": label})
+        checks = self.client.containers.list(all=True, filters={"label": f"cutover.gpu-check={self.rig.project}"})
+        return {
+            "containers": {c.name: (c.id, c.attrs["State"]["StartedAt"]) for c in [*containers, *checks]},
+            "networks": {n.name for n in self.client.networks.list(filters={"label": label})},
+            "volumes": {v.name for v in self.client.volumes.list() if self.rig.project in v.name},
+            "anonymous": {m["Name"] for c in containers for m in c.attrs["Mounts"] if m["Type"] == "volume"},
+        }
+
+    def override(self, name: str = "new_test", *, more: str = NEEDS_DEP, ports: tuple | None = None) -> None:
+        """Write the override file of a test stack."""
+        folder = self.rig.folder / "overrides"
+        folder.mkdir(exist_ok=True)
+        one, two = ports or (self.one, self.two)
+        filled = {"zmq": self.rig.zmq, "http": self.rig.http, "project": self.rig.project}
+        text = OVERRIDE.format(name=name, one=one, two=two, more=more, **filled)
+        (folder / f"{name}.yml").write_text(text)
+
+    def untouched(self) -> None:
+        """See that nothing is left, and that green is the same container, which answers."""
+        assert self.seen() == self.before
+        assert self.rig.answers() == "old"
+        assert not list((self.rig.folder / ".cutover" / self.rig.project / "tests").glob("*"))
+
+
+@pytest.fixture
+def world(engine, tmp_path):
+    """Give a project with green up and a blue that depends on a service that does not run."""
+    rig = bare_rig(tmp_path)
+    rig.template = COMPOSE + DEP
+    rig.write()
+    rig.up()
+    made = World(rig)
+    try:
+        yield made
+    finally:
+        rig.cutover("down", "--all")
+        made.client.close()
+        rig.down()
+
+
+def who(port):
+    """Return who answers on an HTTP port."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=2) as reply:
+        return json.load(reply)["name"]
+
+
+def findings(told):
+    """Return the codes of the findings, the root cause first."""
+    return [f["code"] for f in told.json["error"]["findings"]]
+
+
+def test_up_and_down(world):
+    """Blue answers on its test ports beside green; what it needs is started with it and goes with it."""
+    world.override()
+    told = world.rig.cutover("up", "--json")
+    assert told.code == 0, told
+    stack = told.json
+    assert stack["result"] == "ready"
+    expected = {str(world.rig.zmq): f"127.0.0.1:{world.one}", str(world.rig.http): f"127.0.0.1:{world.two}"}
+    assert (stack["service"], stack["of"], stack["ports"]) == ("new_test", "new", expected)
+    assert who(world.two) == "new"
+    assert world.rig.answers() == "old"
+    up = world.seen()
+    assert world.before["containers"].items() <= up["containers"].items(), "nobody else was touched"
+    assert len(up["containers"]) == 3, "green, the test stack, what it depends on"
+    assert f"{world.rig.project}_apart" in up["networks"] - world.before["networks"]
+    anonymous = up["anonymous"] - world.before["anonymous"]
+    assert len(anonymous) >= 2
+    record = world.rig.folder / ".cutover" / world.rig.project / "tests" / "new_test.json"
+    assert record.stat().st_mode & 0o777 == 0o600
+    (world.rig.folder / "overrides" / "new_test.yml").unlink()
+    told = world.rig.cutover("down", "--json")
+    assert told.code == 0, told
+    assert f"container {world.rig.project}-new_test-1" in told.json["removed"]
+    assert f"container {world.rig.project}-dep-1" in told.json["removed"]
+    assert f"volume {world.rig.project}_new_test_own" in told.json["removed"]
+    assert f"network {world.rig.project}_apart" in told.json["removed"]
+    world.untouched()
+    assert anonymous.isdisjoint(v.name for v in world.client.volumes.list())
+    again = world.rig.cutover("down")
+    assert (again.code, again.out) == (0, "nothing to take down\n")
+
+
+def test_a_dependency_that_runs_is_left_alone(world):
+    """It is neither started nor restarted nor removed."""
+    world.rig.compose("up", "-d", "dep")
+    world.before = world.seen()
+    world.override()
+    assert world.rig.cutover("up").code == 0
+    assert world.before["containers"].items() <= world.seen()["containers"].items()
+    assert world.rig.cutover("down").code == 0
+    world.untouched()
+
+
+def test_up_again_takes_the_earlier_one_down_first(world):
+    """The second is a new container on the same ports, and there is one of it."""
+    world.override(more="")
+    assert world.rig.cutover("up").code == 0
+    first = world.rig.container("new_test")["Id"]
+    told = world.rig.cutover("up")
+    assert told.code == 0, told
+    assert world.rig.container("new_test")["Id"] != first
+    assert world.rig.cutover("down").code == 0
+    world.untouched()
+
+
+@pytest.mark.parametrize(
+    ("env", "code", "telling"),
+    [
+        ({"NEW_FAIL": "wrong"}, "wrong-answer", "'wrong', not 'ok'"),
+        ({"NEW_FAIL": "silent"}, "no-answer", "successfully bound"),
+        ({"NEW_FAIL": "exit"}, "exited", "cannot read the weights"),
+        ({"NEW_FAIL": "unhealthy"}, "unhealthy", "503"),
+        ({"NEW_LOAD_S": "60", "NEW_START": "60s"}, "nothing-listens", "listens inside: nobody"),
+        ({"PORT": "6571"}, "port-mismatch", "HTTP_PORT=6571"),
+    ],
+)
+def test_a_blue_that_is_never_ready_is_named_and_taken_down(world, env, code, telling):
+    """Within its time, with the finding, the end of its log, and nothing left."""
+    world.rig.env.update(env)
+    more = '    environment: {HTTP_PORT: "${PORT}"}\n' if "PORT" in env else ""
+    world.override(more=more + NEEDS_DEP)
+    told = world.rig.cutover("up", "--json", "--ready-timeout", "6")
+    assert told.code == 1, told
+    error = told.json["error"]
+    assert error["reference"] == "not-ready"
+    assert findings(told)[0] == code, told
+    assert telling in json.dumps(error).replace('\\"', '"'), told
+    assert "hunter2" not in told.out + told.err
+    world.untouched()
+
+
+def test_keep_leaves_it_to_be_looked_at(world):
+    """Until `down`."""
+    world.rig.env["NEW_FAIL"] = "wrong"
+    world.override(more="")
+    told = world.rig.cutover("up", "--keep", "--ready-timeout", "3")
+    assert told.code == 1, told
+    assert "is kept as it is" in told.err
+    assert who(world.two) == "new"
+    assert world.rig.cutover("down").code == 0
+    world.untouched()
+
+
+def test_a_port_that_somebody_has_is_refused_with_the_name(world):
+    """Nothing is created for it."""
+    world.override(ports=(world.one, world.rig.http))
+    told = world.rig.cutover("up", "--json")
+    assert told.code == 1, told
+    assert told.json["error"]["reference"] == "port-taken"
+    assert f"{world.rig.project}-old-1" in str(told.json["error"]["evidence"])
+    world.untouched()
+
+
+def test_a_gpu_that_the_engine_does_not_grant(world):
+    """It is refused before anything is made, with the way out; and that way works."""
+    devices = "[{driver: nope, count: 1, capabilities: [gpu]}]"
+    world.override(more=f"    deploy: {{resources: {{reservations: {{devices: {devices}}}}}}}\n")
+    told = world.rig.cutover("up", "--json")
+    assert told.code == 1, told
+    error = told.json["error"]
+    assert error["reference"] == "no-gpu-runtime"
+    assert "could not select device driver" in str(error["evidence"])
+    assert "--no-gpu" in error["hint"]
+    world.untouched()
+    told = world.rig.cutover("up", "--no-gpu")
+    assert told.code == 0, told
+    assert not world.rig.container("new_test")["HostConfig"]["DeviceRequests"]
+    assert world.rig.cutover("down").code == 0
+    world.untouched()
+
+
+def test_an_image_that_is_not_there(world):
+    """Nothing is built or pulled."""
+    world.override(more="    image: not-built-yet:1\n")
+    told = world.rig.cutover("up", "--json")
+    assert told.code == 1, told
+    assert told.json["error"]["reference"] == "image-missing"
+    assert "docker compose" in told.json["error"]["hint"]
+    world.untouched()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("when", ["recorded", "running"])
+def test_interrupted(world, number, when):
+    """At any moment: all of it is gone again, exit code 130."""
+    world.rig.env["NEW_LOAD_S"] = "30"
+    world.override()
+    process = world.rig.start("up")
+    wait_for(world, when)
+    process.send_signal(number)
+    told = ended(process)
+    assert told.code == 130, told
+    world.untouched()
+
+
+@pytest.mark.parametrize("when", ["recorded", "running"])
+def test_killed_then_down(world, when):
+    """SIGKILL leaves half a stack and a record of it: `down` takes it away, also without the override file."""
+    world.rig.env["NEW_LOAD_S"] = "30"
+    world.override()
+    process = world.rig.start("up")
+    wait_for(world, when)
+    assert world.rig.cutover("down").code == 1, "another process is at work on it"
+    process.kill()
+    ended(process)
+    settled(world)
+    (world.rig.folder / "overrides" / "new_test.yml").unlink()
+    told = world.rig.cutover("down")
+    assert told.code == 0, told
+    world.untouched()
+
+
+def test_a_hand_written_file_without_labels(world):
+    """The service that it adds is the test stack; its ports are paired with green's by where they lead."""
+    world.override(more="")
+    path = world.rig.folder / "overrides" / "new_test.yml"
+    lines = [line for line in path.read_text().splitlines() if "test-ports" not in line]
+    (world.rig.folder / "mine.yml").write_text("\n".join(lines))
+    path.unlink()
+    told = world.rig.cutover("up", "--json", "-o", "mine.yml")
+    assert told.code == 0, told
+    assert told.json["ports"][str(world.rig.http)] == f"127.0.0.1:{world.two}"
+    labels = world.rig.container("new_test")["Config"]["Labels"]
+    assert labels["cutover.test-of"] == "new"
+    assert world.rig.cutover("down").code == 0
+    world.untouched()
+
+
+@pytest.mark.parametrize(
+    ("text", "reference"),
+    [
+        ("services: {old: {environment: {X: y}}, t: {image: x, ports: ['1:1']}}", "override-changes-services"),
+        ("services: {old: {}}", "no-test-service"),
+        ("services: {a: {image: x}, b: {image: x}}", "no-test-service"),
+        ("services: {a: {image: x}}", "no-test-ports"),
+        ("services: {a: {image: x, labels: {cutover.test-ports: '1:2'}, ports: ['20999:1']}}", "bad-test-ports"),
+        ("services: [", "yaml"),
+    ],
+)
+def test_files_that_make_no_test_stack(world, text, reference):
+    """Each is refused before anything is made."""
+    (world.rig.folder / "bad.yml").write_text(text)
+    told = world.rig.cutover("up", "--json", "-o", "bad.yml")
+    assert told.code in {1, 2}, told
+    assert reference in told.json["error"]["reference"], told
+    world.untouched()
+
+
+def test_20_at_once(world):
+    """Twenty test stacks of one project come up at the same time on forty distinct ports, and go without a trace."""
+    ports = free_ports(44)[4:]
+    names = [f"t{n:02}" for n in range(20)]
+    for n, name in enumerate(names):
+        world.override(name, ports=(ports[2 * n], ports[2 * n + 1]))
+    tried = [world.rig.start("up", name, "--json", "--ready-timeout", "200") for name in names]
+    told = [ended(process, 280) for process in tried]
+    assert [t.code for t in told] == [0] * 20, [t for t in told if t.code]
+    used = [address for t in told for address in t.json["ports"].values()]
+    assert len(set(used)) == 40
+    assert world.before["containers"].items() <= world.seen()["containers"].items()
+    assert len(world.seen()["containers"]) == 1 + 20 + 1
+    assert world.rig.cutover("down", "--all", timeout=200).code == 0
+    world.untouched()
+
+
+def wait_for(world, when, timeout=30.0):
+    """Wait until the stack is on record, or until its container runs."""
+    record = world.rig.folder / ".cutover" / world.rig.project / "tests" / "new_test.json"
+    end = time.monotonic() + timeout
+    while not (record.exists() if when == "recorded" else is_running(world)):
+        assert time.monotonic() < end, f"never {when}"
+        time.sleep(0.02)
+
+
+def is_running(world):
+    """Say whether the test stack's container runs."""
+    found = world.rig.container("new_test")
+    return bool(found) and found["State"]["Running"]
+
+
+def settled(world):
+    """Wait until a Compose that outlived its killed parent has come to its end."""
+    end = time.monotonic() + 20
+    last, same = None, 0
+    while same < 10:
+        now = world.seen()
+        last, same = now, same + 1 if now == last else 0
+        assert time.monotonic() < end
+        time.sleep(0.1)
