@@ -14,6 +14,7 @@ from cutover.validate.record.passed import MAX_BODY_BYTES, Emit, NotOurProtocolE
 
 _GREETING_BYTES: Final = 64
 _MAJOR: Final = 3
+_SIGNATURE: Final = 0xFF
 _MORE, _LONG, _COMMAND = 1, 2, 4
 _ASKING: Final = frozenset({b"REQ", b"DEALER"})
 _IDS: Final = ("id", "request_id", "correlation_id", "msg_id", "seq")
@@ -52,7 +53,7 @@ class Frames:
                 yield message
 
     def _greeting(self) -> bool:
-        if self._bytes[:1] not in {b"", b"\xff"}:
+        if self._bytes and self._bytes[0] != _SIGNATURE:
             raise NotOurProtocolError("what passes is no ZMTP")
         if len(self._bytes) < _GREETING_BYTES:
             return False
