@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator
 
 from cutover.config.base import AtError, Location, Model, Texts
+from cutover.config.paths import JSONPath, Paths, Wanted
 
 _SENDABLE: Final = (str, int, float, bool, bytes, dict, list, tuple, type(None))
 _DEEPEST: Final = 100
@@ -93,11 +94,11 @@ class Message(Model):
 class Errors(Model):
     """How an error looks in a reply that came: HTTP 4xx and 5xx are errors anyway."""
 
-    when: dict[str, Any] = Field(
+    when: dict[JSONPath, Wanted] = Field(
         {"$.status": "error", "$.error": "/.+/"},
         description="JSONPath -> value (or /regular expression/); one that fits makes it an error",
     )
-    kind: Texts = Field(
+    kind: Paths = Field(
         ("$.error.code", "$.error.type", "$.code", "$.error"),
         description="JSONPaths of what kind of error it is; the first that is there counts",
     )

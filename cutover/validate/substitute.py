@@ -28,7 +28,8 @@ def with_saved(step: Step, saved: Mapping[str, Any]) -> Step:
     if not any("${" in text for text in texts_in(step.model_dump(by_alias=True))):
         return step
     said = step.model_dump(by_alias=True, exclude_unset=True)
-    filled = {key: _filled(value, saved) for key, value in said.items() if key not in {"to", "expect", "save"}}
+    filled = {key: _texts(value, saved) for key, value in said.items() if key not in {"to", "expect", "save"}}
+    filled["request"] = _filled(step.request, saved)
     filled["save"] = {name: _text(path, saved, _in_path) for name, path in said.get("save", {}).items()}
     if "to" in said:
         filled["to"] = _text(said["to"] or "", saved, _in_url) or None
@@ -65,6 +66,15 @@ def _filled(value: Any, saved: Mapping[str, Any]) -> Any:
 
 def _filled_key(key: Any, saved: Mapping[str, Any]) -> Any:
     return _text(key, saved, _as_text) if isinstance(key, str) else key
+
+
+def _texts(value: Any, saved: Mapping[str, Any]) -> Any:
+    """Put values into texts that have to stay texts: headers, frames."""
+    if isinstance(value, str):
+        return _text(value, saved, _as_text)
+    if isinstance(value, dict):
+        return {key: _texts(part, saved) for key, part in value.items()}
+    return [_texts(part, saved) for part in value] if isinstance(value, list | tuple) else value
 
 
 def _text(text: str, saved: Mapping[str, Any], spell: Spell) -> str:
