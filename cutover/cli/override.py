@@ -131,7 +131,15 @@ def _show(session: Session, derived: Derived, *, changed: bool) -> None:
     rows = [[str(p.legacy), f"{_LOOPBACK}:{p.published}", str(p.target), str(p.protocol)] for p in override.ports]
     table("", ["legacy port", "test port", "inside", "protocol"], rows)
     _show_remarks(derived, err=False)
-    click.echo(f"next: {session.spoken('up')}")
+    click.echo(f"next: {session.spoken(_up(session, derived))}")
+
+
+def _up(session: Session, derived: Derived) -> str:
+    """Return how `up` is told which test stack is meant, where it would not know."""
+    name, path = derived.override.service, derived.path
+    usual = name == f"{session.options.blue or session.settings.blue}_test"
+    beside = path == session.folder / "overrides" / f"{name}.yml"
+    return " ".join(["up", *([] if usual else [name]), *([] if beside else ["-o", shlex.quote(str(path))])])
 
 
 def _show_remarks(derived: Derived, *, err: bool) -> None:

@@ -54,7 +54,7 @@ def subject_of(session: Session, world: World, request: OverrideRequest) -> Subj
             "no-image", "--from-image needs the image.", hint="cutover override --from-image --image IMAGE"
         )
     from_image = request.from_image or bool(request.image and not request.origin and blue not in services)
-    if green is not None and green not in services and (from_image or origin == green):
+    if green is not None and green not in services:
         raise _unknown(green, services)
     if from_image:
         origin = blue or _slug(str(request.image))
@@ -70,7 +70,7 @@ def subject_of(session: Session, world: World, request: OverrideRequest) -> Subj
     name = request.name or f"{blue or origin}{SUFFIX}"
     _see_name(name, services)
     as_blue = from_image or origin == green or request.service in {None, configured} or configured is None
-    return Subject(name, origin, green if green in services else None, from_image, as_blue)
+    return Subject(name, origin, green, from_image, as_blue)
 
 
 def sources_of(world: World, origin: str) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from cutover.document.override import (
     ports_of,
     published_by,
     refuse_portless,
+    see_network,
     with_mapping,
 )
 from cutover.errors import RefusedError
@@ -24,8 +25,8 @@ from cutover.flow.override_origin import Subject
 from cutover.flow.override_world import World
 from cutover.flow.request import PortRequest
 from cutover.flow.session import Session
-from cutover.model import Container
-from cutover.ports.allocate import DEFAULT_BASE, FreePorts, allocate, hold
+from cutover.model import Container, PortBinding, Protocol
+from cutover.ports.allocate import FreePorts, allocate, hold
 
 MOST = 64
 """A range of media ports may have thousands; each test port is held by five sockets."""
@@ -45,10 +46,11 @@ def wanted_ports(session: Session, world: World, subject: Subject, request: Over
 
     Raises:
         UsageError: a mapping makes no sense.
-        RefusedError: there is no port.
+        RefusedError: there is no port, or the service has no network of its own.
 
     """
     origin = {} if subject.from_image else world.services[subject.origin]
+    see_network(origin, subject.origin)
     green = _green_ports(world, subject)
     first: list[WantedPort] = []
     if subject.as_blue:
@@ -126,12 +128,19 @@ class _Chooser:
         if had is not None and had in self._own and had not in taken:
             self.chosen[legacy] = had
             return
-        found = allocate(1, containers=self._others, taken=taken, base=had or DEFAULT_BASE)
-        if had is not None and found.ports[0] != had:
-            found.close()
-            found = allocate(1, containers=self._others, taken=taken)
+        again = self._again(had) if had is not None and had not in taken else None
+        found = again or allocate(1, containers=self._others, taken=taken)
         self._held.append(found)
         self.chosen[legacy] = found.ports[0]
+
+    def _again(self, port: int) -> FreePorts | None:
+        """Hold a port that the file had before, if it is still free."""
+        wanted = any(b.host_port == port for c in self._others for b in (*c.published, *c.wanted))
+        try:
+            both = [PortBinding("", port, port, protocol) for protocol in (Protocol.TCP, Protocol.UDP)]
+            return None if wanted else hold(both, containers=self._others)
+        except RefusedError:
+            return None
 
     def close(self) -> None:
         """Let go of everything."""

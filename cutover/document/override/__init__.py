@@ -6,7 +6,15 @@ so that no value of the user's files is copied into it, and takes off what would
 
 from cutover.document.override.inside import numbers_inside
 from cutover.document.override.lost import lost
-from cutover.document.override.ports import asked, joined, ports_of, published_by, refuse_portless, with_mapping
+from cutover.document.override.ports import (
+    asked,
+    joined,
+    ports_of,
+    published_by,
+    refuse_portless,
+    see_network,
+    with_mapping,
+)
 from cutover.document.override.service import Facts, derive
 from cutover.document.override.text import ports_in, untouched
 from cutover.document.override.values import LOOPBACK, Override, OverrideRequest, TestPort, WantedPort, instead
@@ -28,6 +36,7 @@ __all__ = [
     "ports_of",
     "published_by",
     "refuse_portless",
+    "see_network",
     "untouched",
     "with_mapping",
 ]

@@ -28,10 +28,14 @@ class Change:
 
 @dataclass(slots=True)
 class Inside:
-    """What came of it: `targets` says which port inside became which; each change is by the key of its text."""
+    """What came of it: `targets` says which port inside became which; each change is by the key of its text.
+
+    `stays` are ports inside that nothing in the file could move, with where they would have gone.
+    """
 
     targets: dict[int, int] = field(default_factory=dict)
     changes: dict[str, Change] = field(default_factory=dict)
+    stays: list[tuple[int, int]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -67,10 +71,12 @@ def move_inside(
         UsageError: `--also` names a place that has none of these ports.
 
     """
-    texts = {text.key: text for text in texts_of(service, written)}
+    texts = {text.key: text for text in texts_of(service, written, env)}
     places = places_of(service, list(texts.values()), own_names)
-    targets = {p.origin_target: p.published for p in reversed(ports)}
-    legacy = {p.legacy: p.published for p in reversed(ports)}
+    targets, legacy = dict[int, int](), dict[int, int]()
+    for port in ports:
+        targets.setdefault(port.origin_target, port.published)
+        legacy.setdefault(port.legacy, port.published)
     _see_also(request.also, places, {*targets, *legacy})
     scene = _Scene(texts, env, request)
     found, moves = Inside(), list[Move]()
@@ -82,9 +88,20 @@ def move_inside(
         if p.spot.number in targets | legacy and says_public(p.spot.name) and p.key != HEALTHCHECK
     ]
     moves = list({(p.where, p.spot.start): (p, new) for p, new in moves}.values())
+    found.notes += _staying(found.stays)
     found.changes = {c.key: c for c in _changes(moves, scene)}
     found.warnings += _left_alone(places, [p for p, _ in moves], targets, legacy, request)
     return found
+
+
+def _staying(stays: Sequence[tuple[int, int]]) -> list[str]:
+    if not stays:
+        return []
+    if len(stays) == 1:
+        (target, new), *_ = stays
+        return [f"nothing in the file tells the service to listen on {new}: it stays on {target} inside"]
+    targets = ", ".join(str(t) for t, _ in stays)
+    return [f"nothing in the file tells the service to listen on other ports: {targets} stay what they are inside"]
 
 
 def _see_also(also: Iterable[str], places: Sequence[Place], numbers: set[int]) -> None:
@@ -121,7 +138,7 @@ def _move_target(
     mine = [p for p in here if p.spot.role in {Role.LISTENS, Role.LOCAL} or _named(p, request)]
     tells = [p for p in mine if _tells(p, request)]
     if not tells:
-        found.notes.append(f"nothing in the file tells the service to listen on {new}: it stays on {target} inside")
+        found.stays.append((target, new))
         return []
     moves = [(p, new) for p in mine]
     try:
@@ -180,18 +197,18 @@ def _left_alone(
 ) -> Iterator[str]:
     """Yield a warning for each place that looks like a port and was not moved."""
     done = {(p.where, p.spot.start) for p in gone}
-    stay = set(targets) if request.keep_target else set()
     new = {*targets.values(), *legacy.values()}
     told = set()
     for place in places:
-        number, role = place.spot.number, place.spot.role
+        number = place.spot.number
         if (place.where, place.spot.start) in done or number in new or (place.where, number) in told:
             continue
         told.add((place.where, number))
         if number in targets or number in legacy:
-            if number not in stay or role is Role.REMOTE:
-                yield f"{place.where} has {number} in it and was left alone: {_why(place)}"
-        elif role is Role.LISTENS and says_port(place.spot.name):
+            why = _why(place, stays=request.keep_target and number in targets)
+            if why:
+                yield f"{place.where} has {number} in it and was left alone: {why}"
+        elif place.spot.role is Role.LISTENS and says_port(place.spot.name):
             yield f"{_called(place)} is {number}, which is not mapped, and was left alone"
 
 
@@ -200,16 +217,18 @@ def _called(place: Place) -> str:
     return f"{place.where} ({place.spot.name})" if named else place.where
 
 
-def _why(place: Place) -> str:
+def _why(place: Place, *, stays: bool) -> str:
+    """Return why a place was left alone, "" where that is as it should be: the port inside stays."""
     match place.spot.role:
         case Role.REMOTE:
             return "it is the address of somebody else"
-        case Role.PLAIN:
+        case Role.PLAIN if not stays:
             return f"nothing says that it is a port to listen on (--also {place.where} moves it)"
-        case _:
-            return "it is a port of the container itself, which stays"
+        case Role.LOCAL if not stays and place.key.startswith(VARIABLE):
+            return f"it is right inside, and wrong if it is given to clients (--also {place.where} moves it)"
+    return ""
 
 
 def numbers_inside(service: Service) -> set[int]:
     """Return every number in the command, the entrypoint, the healthcheck and the environment that could be a port."""
-    return {place.spot.number for place in places_of(service, texts_of(service, {}), ())}
+    return {place.spot.number for place in places_of(service, texts_of(service, {}, {}), ())}

@@ -80,6 +80,23 @@ def with_mapping(
     return found, mapping
 
 
+def see_network(service: Service, name: str) -> None:
+    """See that a service has a network of its own to publish ports on.
+
+    Raises:
+        RefusedError: it has none, or shares another container's.
+
+    """
+    mode = str(service.get("network_mode") or "")
+    if mode == "none" or mode.startswith(("service:", "container:")):
+        raise RefusedError(
+            "network-shared",
+            f"Service {name} has `network_mode: {mode}`: it can publish no port of its own, so it cannot be tried "
+            "beside green.",
+            hint="cutover override --from-image --image IMAGE starts from an image instead, on green's networks",
+        )
+
+
 def refuse_portless(name: str) -> RefusedError:
     """Return the refusal of a service without ports."""
     return RefusedError(

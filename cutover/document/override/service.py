@@ -54,14 +54,13 @@ def derive(facts: Facts, ports: Sequence[TestPort], request: OverrideRequest) ->
     """Return the override for a test stack on these ports, each still with the target that the origin has.
 
     Raises:
-        RefusedError: the service shares somebody else's network, or uses the host's and nothing moves its ports.
+        RefusedError: the service uses the host's network, and nothing moves its ports.
         UsageError: an option names a place or a mount that is not there.
 
     """
     service: Service = facts.model["services"].get(facts.origin, {}) if facts.sources else {}
     if request.command is not None:
         service = {**service, "command": _escaped_all(request.command)}
-    _see_network(facts, service)
     draft = _Draft(facts, request, service, copy.deepcopy(dict(service)))
     inside = _moved_inside(facts, service, ports, request)
     ports = [replace(p, target=inside.targets.get(p.origin_target, p.origin_target)) for p in ports]
@@ -83,17 +82,6 @@ def _moved_inside(facts: Facts, service: Service, ports: Sequence[TestPort], req
         written = {**written, "command": _escaped_all(request.command)}
     own = [str(n) for n in (facts.origin, facts.name, service.get("container_name"), service.get("hostname")) if n]
     return move_inside(service, written, facts.env, ports, request=request, own_names=own)
-
-
-def _see_network(facts: Facts, service: Service) -> None:
-    mode = str(service.get("network_mode") or "")
-    if mode == "none" or mode.startswith(("service:", "container:")):
-        raise RefusedError(
-            "network-shared",
-            f"Service {facts.origin} has `network_mode: {mode}`: it can publish no port of its own, so nothing of it "
-            "can be tried beside green.",
-            hint="cutover override --image IMAGE starts from an image instead, on green's networks",
-        )
 
 
 @dataclass(slots=True)
@@ -281,6 +269,8 @@ class _Draft:
     def override(self, ports: Sequence[TestPort]) -> Override:
         facts = self.facts
         heads = [Line("extends", {"file": f, "service": facts.origin}) for f in facts.sources]
+        if len(heads) > 1:
+            heads[0] = replace(heads[0], comment="defined by several files: extended from each, as Compose merges them")
         documents = [document(facts.name, [head]) for head in heads[:-1]]
         label = (TEST_OF_LABEL, facts.origin)
         documents.append(document(facts.name, [*heads[-1:], *self.lines], self.volumes, label))

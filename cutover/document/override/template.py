@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 
 from cutover.document.interpolate import UnresolvedError, closing_brace, interpolate
@@ -38,6 +39,25 @@ def moved(written: str, value: str, span: tuple[int, int], new: int, env: Mappin
         else:
             return None
     return "".join(out) if done else None
+
+
+def comes_to(written: str, env: Mapping[str, str]) -> str | None:
+    """Return text as `docker compose config` prints it, `$` doubled, None where a variable is missing."""
+    try:
+        return "".join(interpolate(raw, env).replace("$", "$$") for raw in _pieces(written))
+    except UnresolvedError:
+        return None
+
+
+def split(written: str) -> list[str]:
+    """Return the arguments of a command that is one string, variables whole; none where its quotes are not closed."""
+    try:
+        pieces = list(_pieces(written))
+        marked = "".join(f"\x02{i}\x02" if p.startswith("$") else p for i, p in enumerate(pieces))
+        words = shlex.split(marked)
+    except ValueError:
+        return []
+    return [re.sub("\x02(\\d+)\x02", lambda m: pieces[int(m[1])], word) for word in words]
 
 
 def _pieces(text: str) -> Iterator[str]:

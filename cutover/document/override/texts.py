@@ -10,6 +10,7 @@ from typing import Any
 
 from cutover.document.override.names import host_siblings, is_local
 from cutover.document.override.places import Role, Spot, spots
+from cutover.document.override.template import comes_to, split
 from cutover.document.override.values import Service
 
 HEALTHCHECK = "healthcheck.test"
@@ -54,10 +55,13 @@ class Text:
             yield Place(self.key, where, part, replace(spot, start=spot.start - begin, end=spot.end - begin))
 
 
-def texts_of(service: Service, written: Service) -> list[Text]:
+def texts_of(service: Service, written: Service, env: Mapping[str, str]) -> list[Text]:
     """Return the texts of a service of the canonical model; `written` is the same service, uninterpolated."""
     found = [_listed(key, service, written) for key in LISTS]
-    return [t for t in found if t] + list(_variables(service, written))
+    texts = [t for t in found if t] + list(_variables(service, written))
+    return [
+        replace(t, written=tuple(_agreeing(w, p, env) for w, p in zip(t.written, t.parts, strict=True))) for t in texts
+    ]
 
 
 def places_of(service: Service, texts: Sequence[Text], own_names: Sequence[str]) -> list[Place]:
@@ -82,20 +86,27 @@ def variables(service: Service) -> dict[str, Any]:
     return {name: value if equals else None for name, equals, value in pairs}
 
 
+def _agreeing(written: str | None, part: str, env: Mapping[str, str]) -> str | None:
+    """Return text of the file if it comes to what Compose computed."""
+    return written if written is not None and comes_to(written, env) == part else None
+
+
 def _listed(key: str, service: Service, written: Service) -> Text | None:
-    parts = _list_at(service, key)
-    if not parts:
+    parts = _at(service, key)
+    if not isinstance(parts, list) or not parts:
         return None
-    raw = _list_at(written, key)
-    same = len(raw) == len(parts)
-    return Text(key, parts, raw if same else (None,) * len(parts))
+    raw = _at(written, key)
+    if isinstance(raw, str):
+        raw = ["CMD-SHELL", raw] if key == HEALTHCHECK else split(raw)
+    same = isinstance(raw, list) and len(raw) == len(parts)
+    return Text(key, tuple(map(str, parts)), tuple(map(str, raw)) if same else (None,) * len(parts))
 
 
-def _list_at(service: Service, key: str) -> tuple[str, ...]:
+def _at(service: Service, key: str) -> Any:
     value: Any = service
     for step in key.split("."):
         value = (value or {}).get(step)
-    return tuple(str(v) for v in value) if isinstance(value, list) else ()
+    return value
 
 
 def _variables(service: Service, written: Service) -> Iterator[Text]:
