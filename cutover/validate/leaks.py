@@ -37,7 +37,7 @@ def leaks(body: bytes) -> Finding | None:
 
     The first MiB is looked at.
     """
-    if not any(word in body for word in _TELLTALES):
+    if not _telling(body):
         return None
     texts = [body[:_MOST_BYTES].decode("utf-8", "replace")]
     for _ in range(2):  # as it is, as a text in JSON, as a text in JSON in a text
@@ -45,6 +45,13 @@ def leaks(body: bytes) -> Finding | None:
             texts.append(_ESCAPE.sub(lambda m: _ESCAPED.get(m[1], m[1]), texts[-1]))
     found = next(filter(None, map(_TRACE.search, reversed(texts))), None)
     return None if found is None else _finding(found)
+
+
+def _telling(body: bytes) -> bool:
+    for word in _TELLTALES:  # noqa: SIM110  (any() of a generator takes three times as long)
+        if word in body:
+            return True
+    return False
 
 
 def _finding(found: re.Match[str]) -> Finding:

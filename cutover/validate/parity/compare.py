@@ -39,8 +39,6 @@ class _Walk:
         self._quiet = _Walk(rules, explains=False) if explains else self
 
     def differences(self, green: Any, blue: Any, place: Place, above: Inherited) -> Iterator[Difference]:
-        if same(green, blue):
-            return
         rule = self._rules.at(place)
         kind = rule.rule if rule else None
         if kind is RuleKind.IGNORE:
@@ -54,7 +52,7 @@ class _Walk:
             yield from self._inside(one, green, blue, place, above.under(rule) if rule else above)
 
     def equal(self, green: Any, blue: Any, place: Place, above: Inherited) -> bool:
-        return next(self._quiet.differences(green, blue, place, above), None) is None
+        return same(green, blue) or next(self._quiet.differences(green, blue, place, above), None) is None
 
     def ignored(self, place: Place) -> bool:
         rule = self._rules.at(place)

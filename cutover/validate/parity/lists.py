@@ -44,7 +44,8 @@ def unordered_differences(
     if walk.explains:
         pairing.pair_nearest()
     for one, other in sorted(pairing.pairs.items()):
-        yield from walk.differences(green[one], blue[other], place.step(one, other), below)
+        if not same(green[one], blue[other]):
+            yield from walk.differences(green[one], blue[other], place.step(one, other), below)
     for index in pairing.left_green():
         path = path_text((*place.green, index))
         yield Difference("missing-item", path, green[index], ABSENT, "no item of blue's list is like it")
@@ -55,7 +56,8 @@ def unordered_differences(
 
 def _item_by_item(walk: Walk, green: Items, blue: Items, place: Place, above: Inherited) -> Iterator[Difference]:
     for index, (one, other) in enumerate(zip(green, blue, strict=True)):
-        yield from walk.differences(one, other, place.step(index), above)
+        if not same(one, other):
+            yield from walk.differences(one, other, place.step(index), above)
 
 
 def _of_other_length(walk: Walk, green: Items, blue: Items, place: Place, above: Inherited) -> Iterator[Difference]:
@@ -66,4 +68,5 @@ def _of_other_length(walk: Walk, green: Items, blue: Items, place: Place, above:
     start = next((i for i in range(shorter) if not same(green[i], blue[i])), shorter)
     end = next((i for i in range(shorter - start) if not same(green[-1 - i], blue[-1 - i])), shorter - start)
     for index in range(start, shorter - end):
-        yield from walk.differences(green[index], blue[index], place.step(index), above)
+        if not same(green[index], blue[index]):
+            yield from walk.differences(green[index], blue[index], place.step(index), above)

@@ -19,20 +19,20 @@ Object = Mapping[Any, Any]
 
 def object_differences(walk: Walk, green: Object, blue: Object, place: Place, above: Inherited) -> Iterator[Difference]:
     """Yield what differs between two objects."""
-    missing = [key for key in green if key not in blue and not walk.ignored(place.step(key))]
-    extra = [key for key in blue if key not in green and not walk.ignored(place.step(key))]
+    missing, extra = _only_in_one(walk, green, blue, place)
     renamed = _renamed(green, blue, missing, extra) if walk.explains else {}
     for key, other in renamed.items():
         message = f"{key!r} in green is {other!r} in blue"
         yield Difference(
             "renamed-key", path_text((*place.green, key)), {key: green[key]}, {other: blue[other]}, message
         )
-        yield from walk.differences(green[key], blue[other], place.step(key, other), above)
+        if not same(green[key], blue[other]):
+            yield from walk.differences(green[key], blue[other], place.step(key, other), above)
     yield from _unpaired(
         green, blue, place, [k for k in missing if k not in renamed], [k for k in extra if k not in renamed.values()]
     )
     for key, value in green.items():
-        if key in blue:
+        if key in blue and not same(value, blue[key]):
             yield from walk.differences(value, blue[key], place.step(key), above)
 
 
@@ -43,12 +43,19 @@ def key_differences(walk: Walk, green: Any, blue: Any, place: Place) -> Iterator
             message = f"{len(green)} items in green, {len(blue)} in blue"
             yield Difference("length-differs", path_text(place.green), green, blue, message)
         for index, (one, other) in enumerate(zip(green, blue, strict=False)):
-            if isinstance(one, Mapping) and isinstance(other, Mapping):
+            if isinstance(one, dict) and isinstance(other, dict):
                 yield from key_differences(walk, one, other, place.step(index))
-    elif isinstance(green, Mapping):
-        missing = [key for key in green if key not in blue and not walk.ignored(place.step(key))]
-        extra = [key for key in blue if key not in green and not walk.ignored(place.step(key))]
-        yield from _unpaired(green, blue, place, missing, extra)
+    elif isinstance(green, dict):
+        yield from _unpaired(green, blue, place, *_only_in_one(walk, green, blue, place))
+
+
+def _only_in_one(walk: Walk, green: Object, blue: Object, place: Place) -> tuple[list[Any], list[Any]]:
+    """Return the keys that blue lacks and those that green lacks, but for those that are ignored."""
+    if green.keys() == blue.keys():
+        return [], []
+    missing = [key for key in green if key not in blue and not walk.ignored(place.step(key))]
+    extra = [key for key in blue if key not in green and not walk.ignored(place.step(key))]
+    return missing, extra
 
 
 def _unpaired(green: Object, blue: Object, place: Place, missing: list[Any], extra: list[Any]) -> Iterator[Difference]:

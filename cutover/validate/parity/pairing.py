@@ -50,6 +50,8 @@ class Pairing:
     def pair_nearest(self) -> None:
         """Pair what is left with what differs least: one item that changed is not one gone and another come."""
         ones, others = self._open()
+        if not (ones and others):
+            return
         if len(ones) == len(others) == 1:
             self.pairs[ones[0]] = others[0]
         elif len(ones) * len(others) <= MOST_NEAR:
@@ -80,6 +82,8 @@ class Pairing:
         `give_up` stops at the first item that cannot have a partner. Returns whether all of green's have one.
         """
         ones, others = self._open()
+        if not ones:
+            return len(self.pairs) == len(self._green)
         partner = _identical(self._green, self._blue, ones, others)
         rest = [one for one in ones if one not in set(partner.values())]
         if rest and len(partner) < len(others) and len(rest) * len(others) <= MOST_TRIED:
@@ -111,7 +115,7 @@ class Pairing:
         return self._keyless(self.left_green(), self._green), self._keyless(self.left_blue(), self._blue)
 
     def _keyless(self, left: list[int], items: Items) -> list[int]:
-        return [i for i in left if not (isinstance(items[i], Mapping) and self._key in items[i])]
+        return [i for i in left if not (isinstance(items[i], dict) and self._key in items[i])]
 
     def _price(self, one: int, other: int) -> int:
         green, blue = self._green[one], self._blue[other]
@@ -124,7 +128,7 @@ class Pairing:
 def _groups(items: Items, key: str) -> Mapping[Hashable, list[int]]:
     groups: dict[Hashable, list[int]] = defaultdict(list)
     for index, item in enumerate(items):
-        if isinstance(item, Mapping) and key in item:
+        if isinstance(item, dict) and key in item:
             groups[frozen(item[key])].append(index)
     return groups
 

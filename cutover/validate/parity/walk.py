@@ -18,7 +18,7 @@ class Walk(Protocol):
         ...
 
     def differences(self, green: Any, blue: Any, place: Place, above: Inherited) -> Iterator[Difference]:
-        """Yield what differs at a place and below."""
+        """Yield what differs at a place and below, of two values that are not the same."""
         ...
 
     def equal(self, green: Any, blue: Any, place: Place, above: Inherited) -> bool:
