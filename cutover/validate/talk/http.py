@@ -27,7 +27,7 @@ class HttpConnection(KeptConnection):
 
     def __init__(self, address: Address, *, secure: bool, verify: bool) -> None:
         super().__init__(address)
-        self._origin = httpcore.Origin(b"https" if secure else b"http", address.host.encode("idna"), address.port)
+        self._origin = httpcore.Origin(b"https" if secure else b"http", _host(address.host), address.port)
         self._tls = _context(verify=verify) if secure else None
         self._http: httpcore.HTTP11Connection | None = None
 
@@ -57,11 +57,13 @@ class HttpConnection(KeptConnection):
         return Raw(_inflated(body, headers), response.status, headers, at=at)
 
     def _request(self, question: Question) -> httpcore.Request:
-        host = str(self._address)
-        given = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in question.headers]
+        host = str(Address(self._origin.host.decode(), self._origin.port)).encode()
+        given = [
+            (name.encode("latin-1", "replace"), value.encode("latin-1", "replace")) for name, value in question.headers
+        ]
         named = {name.lower() for name, _ in given}
         length = [(b"content-length", str(len(question.body)).encode())] if question.body is not None else []
-        ours = ((b"host", host.encode("idna")), *_DEFAULTS, *length)
+        ours = ((b"host", host), *_DEFAULTS, *length)
         return httpcore.Request(
             (question.method or ("GET" if question.body is None else "POST")).encode(),
             httpcore.URL(
@@ -78,6 +80,8 @@ class HttpConnection(KeptConnection):
     def _translated(self, *, begun: bool = False) -> Iterator[None]:
         try:
             yield
+        except httpcore.LocalProtocolError as error:
+            raise NoReplyError(f"the question cannot be sent as HTTP: {error}", Failure.GARBLED) from error
         except (httpcore.ProtocolError, httpcore.ConnectionNotAvailable) as error:
             if self.heard and not begun:
                 raise NoReplyError(f"connected, but the answer is no HTTP: {error}", Failure.GARBLED) from error
@@ -101,6 +105,14 @@ class _Stream(httpcore.NetworkStream):
 
     def close(self) -> None:
         self._wire.close()
+
+
+def _host(name: str) -> bytes:
+    """Return a host's name as HTTP carries it; one that is none will not be resolved either."""
+    try:
+        return name.encode("idna")
+    except UnicodeError:
+        return b"invalid"
 
 
 def _body(response: httpcore.Response) -> bytes:
