@@ -13,7 +13,7 @@ from cutover.errors import ExitCode
 if TYPE_CHECKING:
     from cutover.flow.rehearse import Rehearsal
 
-MOST_FINDINGS = 15
+MOST_DEFECTS = 12
 
 
 @click.command()
@@ -56,24 +56,25 @@ def _show(rehearsal: Rehearsal, *, as_json: bool, junit: Path | None) -> int:
 
         show_json(rehearsal.as_dict())
     else:
-        from rich.console import Console  # noqa: PLC0415
-
-        from cutover.cli.verdicts import show_text  # noqa: PLC0415
-
-        show_text(
-            (v.shortened() if v.passed else v for v in rehearsal.verdicts), Console(highlight=False, soft_wrap=True)
-        )
-        click.echo(_last_words(rehearsal))
+        _show_text(rehearsal)
     return int(ExitCode.DONE if rehearsal.passed else ExitCode.REFUSED)
 
 
-def _last_words(rehearsal: Rehearsal) -> str:
-    took = f"{rehearsal.seconds:.1f} s"
+def _show_text(rehearsal: Rehearsal) -> None:
+    from rich.console import Console  # noqa: PLC0415
+
+    from cutover.cli.verdicts import show_finding, show_summaries  # noqa: PLC0415
+
+    console = Console(highlight=False, soft_wrap=True)
+    show_summaries(rehearsal.verdicts, console)
+    defects = rehearsal.defects
+    for defect in defects[:MOST_DEFECTS]:
+        show_finding(defect.told, console)
+    if len(defects) > MOST_DEFECTS:
+        click.echo(f"       and {len(defects) - MOST_DEFECTS} more; --json shows all")
+    took = f"in {rehearsal.seconds:.1f} s"
     if rehearsal.passed:
-        return f"green: nothing is wrong, in {took}; next: cutover swap --dry-run"
-    wrong = [f"  {f.code}: {f.message}" for f in rehearsal.errors]
-    shown = [
-        *wrong[:MOST_FINDINGS],
-        *([f"  and {len(wrong) - MOST_FINDINGS} more"] if len(wrong) > MOST_FINDINGS else []),
-    ]
-    return "\n".join([f"red: {len(wrong)} findings, in {took}; nothing was changed, green serves", *shown])
+        click.echo(f"green: nothing is wrong, {took}; next: cutover swap --dry-run")
+    else:
+        many = "1 defect" if len(defects) == 1 else f"{len(defects)} defects"
+        click.echo(f"red: {many}, {took}; nothing was changed, green serves")

@@ -43,21 +43,40 @@ def show_verdicts(verdicts: Sequence[Verdict], *, as_json: bool, junit: Path | N
     return int(ExitCode.DONE if passed else ExitCode.REFUSED)
 
 
-def show_text(verdicts: Iterable[Verdict], console: Console, *, brief: bool = False) -> None:
-    """Print verdicts for people: a line a check, and below it what was wrong; `brief` leaves out what went well."""
+def show_text(verdicts: Iterable[Verdict], console: Console) -> None:
+    """Print verdicts for people: a line a check, and below it what was wrong."""
     for verdict in verdicts:
-        for mark, style, text in _lines(verdict, MOST_CHECKS if not brief else 0):
-            console.print(mark, style=style, end=" ", markup=False)
-            console.print(_printable(text), markup=False)
+        _print(_lines(verdict), console)
 
 
-def _lines(verdict: Verdict, most: int) -> Iterator[Shown]:
+def show_summaries(verdicts: Iterable[Verdict], console: Console) -> None:
+    """Print a line a verdict: how many checks passed, or why none was made."""
+    for verdict in verdicts:
+        skipped = [c.skipped for c in verdict.checks]
+        if skipped and all(skipped):
+            _print([("  skip", "yellow", f"{verdict.verb} {verdict.name}".rstrip() + f": {skipped[0]}")], console)
+        else:
+            _print([next(_lines(verdict))], console)
+
+
+def show_finding(finding: Finding, console: Console) -> None:
+    """Print what was wrong: its evidence, and the cure."""
+    _print(_told(finding), console)
+
+
+def _print(lines: Iterable[Shown], console: Console) -> None:
+    for mark, style, text in lines:
+        console.print(mark, style=style, end=" ", markup=False)
+        console.print(_printable(text), markup=False)
+
+
+def _lines(verdict: Verdict) -> Iterator[Shown]:
     word, style = ("passed", "bold green") if verdict.passed else ("FAILED", "bold red")
     named = " ".join(filter(None, [verdict.verb, verdict.name]))
     yield word, style, f"{named} on {verdict.subject}: {_summary(verdict)}"
     for finding in verdict.findings:
         yield from _told(finding)
-    listed = verdict.checks if len(verdict.checks) <= most else [c for c in verdict.checks if _matters(c)]
+    listed = verdict.checks if len(verdict.checks) <= MOST_CHECKS else [c for c in verdict.checks if _matters(c)]
     width = max((len(c.name) for c in listed[:MOST_CHECKS]), default=0)
     for check in listed[:MOST_CHECKS]:
         yield from _check(check, width)

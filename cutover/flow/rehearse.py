@@ -8,7 +8,7 @@ that never became ready, or died, has nothing more to say. Nothing of the test s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -21,7 +21,7 @@ from cutover.flow.override import Derived, OverrideRequest, derive, write
 from cutover.flow.session import Session
 from cutover.flow.signals import interruptible
 from cutover.flow.teststack import NotReadyError, TestStack, down, up
-from cutover.model import Colour, Finding
+from cutover.model import Colour, Finding, Severity
 from cutover.validate.judge import Judge
 from cutover.validate.parity import load_cases, run_parity
 from cutover.validate.results import Check, Verdict, error, finding_dict, warning
@@ -30,6 +30,27 @@ from cutover.validate.surface import run_surface
 from cutover.validate.talk import Line
 
 LOG_LINES = 12
+RANKS = {"crashed": 0, "gave-up": 2, "gate-equal": 2}
+"""What explains the others is told first; what only sums them up comes last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Defect:
+    """Something that is wrong with blue: `where` names the part and the check, `times` how many checks found it."""
+
+    where: str
+    finding: Finding
+    times: int = 1
+
+    @property
+    def told(self) -> Finding:
+        """Return the finding with where it was found, and how often."""
+        more = f" (and {self.times - 1} more like it)" if self.times > 1 else ""
+        return replace(self.finding, message=f"{self.where}: {self.finding.message}{more}")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return JSON-ready data."""
+        return {"where": self.where, "times": self.times, **finding_dict(self.finding)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +66,15 @@ class Rehearsal:
         return all(v.passed for v in self.verdicts)
 
     @property
-    def errors(self) -> tuple[Finding, ...]:
-        """Return what was wrong, each thing once, in the order in which it was found."""
-        first: dict[tuple[str, str], Finding] = {}
-        for finding in (f for v in self.verdicts for f in v.errors):
-            first.setdefault((finding.code, finding.message), finding)
-        return tuple(first.values())
+    def defects(self) -> tuple[Defect, ...]:
+        """Return what was wrong, each kind of thing in one place once; what is true of the whole comes last."""
+        found: dict[tuple[str, ...], Defect] = {}
+        for verdict in self.verdicts:
+            for where, finding in _placed(verdict):
+                key = (verdict.verb, finding.code, finding.message.partition(":")[0])
+                seen = found.get(key)
+                found[key] = replace(seen, times=seen.times + 1) if seen else Defect(where, finding)
+        return tuple(sorted(found.values(), key=lambda d: RANKS.get(d.finding.code, 1)))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the one object that `--json` prints."""
@@ -58,7 +82,7 @@ class Rehearsal:
             "result": "green" if self.passed else "red",
             "passed": self.passed,
             "seconds": round(self.seconds, 3),
-            "findings": [finding_dict(f) for f in self.errors],
+            "defects": [d.as_dict() for d in self.defects],
             "verdicts": [v.as_dict() for v in self.verdicts],
         }
 
@@ -146,6 +170,15 @@ def _down(stage: Stage) -> Verdict:
 def _test(stage: Stage) -> TestStack:
     assert stage.stack is not None
     return stage.stack
+
+
+def _placed(verdict: Verdict) -> Iterator[tuple[str, Finding]]:
+    """Yield a verdict's errors with where they were found: what checks found, then what is true of the whole."""
+    part = " ".join(filter(None, [verdict.verb, verdict.name]))
+    of_checks = ((f"{part}, {c.name}", f) for c in verdict.checks for f in c.findings)
+    for where, finding in (*of_checks, *((part, f) for f in verdict.findings)):
+        if finding.severity is Severity.ERROR:
+            yield where, finding
 
 
 # -- a part ----------------------------------------------------------------------------------------------------------
