@@ -72,8 +72,8 @@ def _rejected(override: Override, error: RefusedError, name: str) -> RefusedErro
     return RefusedError(
         "override-rejected",
         f"Docker Compose rejects the override for {override.service}; nothing was written.",
-        evidence=[line.replace(name, "the override") for line in error.evidence],
-        hint="cutover override --image IMAGE starts from an image instead of extending the service",
+        evidence=[line.replace(name, "the override") for line in error.evidence if "level=warning" not in line],
+        hint="cutover override --from-image --image IMAGE starts from an image instead of extending the service",
     )
 
 
@@ -114,5 +114,5 @@ def _disagrees(facts: Facts, wrong: list[str]) -> RefusedError:
         "override-differs",
         f"Docker Compose makes something else of {facts.name} than was meant; nothing was written.",
         evidence=[*wrong[:MOST_DIFFERENCES], f"extended from: {', '.join(facts.sources)}"],
-        hint="cutover override --image IMAGE starts from an image instead of extending the service",
+        hint="--env NAME=VALUE says what a variable is to be; --from-image --image IMAGE starts from an image instead",
     )

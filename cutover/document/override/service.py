@@ -261,10 +261,15 @@ class _Draft:
 
     def repaired(self) -> None:
         """Write what Compose showed to be lost, as the user's files have it."""
-        ours = {line.key for line in self.lines}
+        ours = {line.key: index for index, line in enumerate(self.lines)}
         for key, value in self.facts.extra.items():
-            if key not in ours:
-                self.lines.append(Line(key, value, "from another file than the one that is extended"))
+            index = ours.get(key)
+            if index is None:
+                self.lines.append(Line(key, value, "lost by extending, and written again"))
+            elif key == "environment" and isinstance(mine := self.lines[index].value, dict):
+                self.lines[index] = replace(self.lines[index], value=dict(sorted({**value, **mine}.items())))
+            elif key in {"volumes", "deploy"}:
+                self.lines[index] = Line(key, value, "lost by extending, and written again")
 
     def override(self, ports: Sequence[TestPort]) -> Override:
         facts = self.facts
