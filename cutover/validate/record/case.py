@@ -41,8 +41,7 @@ def line_of(passed: Passed, port: int, masker: Masker) -> dict[str, Any]:
         (n, v) for n, v in passed.request_headers if n.lower() not in _HOPS and not _goes_without(n, v, codec)
     )
     envelope = [f.decode("utf-8", "surrogateescape") for f in passed.envelope]
-    masker.meet([asked, told], [passed.request_headers, passed.reply_headers])
-    masker.meet_query(passed.path)
+    masker.meet([asked, told], [passed.request_headers, passed.reply_headers], passed.path, envelope)
     hidden = _shown(masker, asked)
     path, shown = masker.path(passed.path), masker.headers(headers)
     shown_envelope = [masker.text(f) for f in envelope]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
@@ -22,20 +22,20 @@ class Masker:
         self._secrets = Secrets(recording)
         self._paths = recording.mask
 
-    def meet(self, values: Iterable[Any], headers: Iterable[Headers]) -> None:
+    def meet(self, values: Sequence[Any], headers: Sequence[Headers], path: str, envelope: Sequence[str]) -> None:
         """Remember the secrets of an exchange before any of it is masked."""
+        for name, text in parse_qsl(urlsplit(path).query, keep_blank_values=True):
+            if self._secrets.is_name(name):
+                self._secrets.meet(text)
         for value in values:
             for text in (*self._by_name(value), *self._by_path(value)):
                 self._secrets.meet(text)
         for name, text in (pair for several in headers for pair in several):
             if self._secrets.is_name(name):
                 self._secrets.meet(text)
-
-    def meet_query(self, path: str) -> None:
-        """Remember the secrets of a query."""
-        for name, text in parse_qsl(urlsplit(path).query, keep_blank_values=True):
-            if self._secrets.is_name(name):
-                self._secrets.meet(text)
+        said = [text for value in values for text in _texts(value)]
+        told = [text for several in headers for _, text in several]
+        self._secrets.look_for([*said, *told, unquote(path), *envelope])
 
     def value(self, value: Any) -> Any:
         """Return a decoded body without its secrets."""
@@ -105,6 +105,19 @@ class Masker:
         for path in self._paths:
             for _, found in find(value, path):
                 yield from self._by_name(found, secret=True)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield every text below a value, keys included."""
+    stack = [value]
+    while stack:
+        found = stack.pop()
+        if isinstance(found, str):
+            yield found
+        elif isinstance(found, dict):
+            stack += [*found, *found.values()]
+        elif isinstance(found, list | tuple):
+            stack += found
 
 
 def _replaced(value: Any, location: tuple[str | int, ...]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from cutover.config import Recording
@@ -28,6 +29,7 @@ _PART: Final = re.compile(r"(?P<head>name=\"(?P<name>[\w.-]{1,60})\"[^\r\n]*\r\n
 _ASSIGNED: Final = re.compile(r"(?P<head>(?:^|[?&;\s])(?P<name>[\w.-]{1,60})=)(?P<value>[^&;\s\"']+)")
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _LEAST_CHARS: Final = 8
+_MOST_MET: Final = 500
 
 
 class Secrets:
@@ -38,19 +40,32 @@ class Secrets:
         self._given = [re.compile(text, re.IGNORECASE) for text in recording.mask_names]
         self._texts = [re.compile(text) for text in recording.mask_text]
         self._met: dict[str, None] = {}
-        self._known: re.Pattern[str] | None = None
+        self._asked: dict[str, bool] = {}
+        self._here: tuple[str, ...] = ()
 
     def is_name(self, name: str) -> bool:
         """Say whether what stands under a name is secret."""
-        plain = _CAMEL.sub("_", name)
-        return any(p.search(plain) for p in self._names) or any(p.search(name) for p in self._given)
+        if name not in self._asked:
+            if len(self._asked) > _MOST_MET:  # names that never come twice
+                self._asked.clear()
+            plain = _CAMEL.sub("_", name)
+            known = any(p.search(plain) for p in self._names)
+            self._asked[name] = known or any(p.search(name) for p in self._given)
+        return self._asked[name]
 
     def meet(self, text: str) -> None:
         """Remember a secret, with what it is made of: `Bearer x`, `a=x; b=y`, and `user:x` in Basic's Base64."""
         for part in (text, *re.split(r"[;,\s]+", text), *re.findall(r"=\s*\"?([^;,\s\"]+)", text), *_of_basic(text)):
-            if len(part) >= _LEAST_CHARS and part.strip("*") and part not in self._met:
+            if len(part) >= _LEAST_CHARS and part.strip("*"):
+                self._met.pop(part, None)
                 self._met[part] = None
-                self._known = None
+        while len(self._met) > _MOST_MET:
+            del self._met[next(iter(self._met))]
+
+    def look_for(self, texts: Iterable[str]) -> None:
+        """Find out which of the secrets that were met are in an exchange: all of them in every text take too long."""
+        whole = "\0".join(texts)
+        self._here = tuple(sorted((s for s in self._met if s in whole), key=len, reverse=True))
 
     def masked(self, text: str, *, loose: bool = True) -> str:
         """Return a text without its secrets.
@@ -59,12 +74,16 @@ class Secrets:
         """
         for pattern in self._texts:
             text = pattern.sub(MASK, text)
-        for pattern in _MORE_TEXTS:
-            text = pattern.sub(rf"\1{MASK}", text)
-        text = SECRET_TEXT.sub(lambda m: _kept(m, loose=loose), text)
+        if len(text) >= _LEAST_CHARS:
+            for pattern in _MORE_TEXTS:
+                text = pattern.sub(_all_but_the_head, text)
+        if not loose or "=" in text or ":" in text:
+            text = SECRET_TEXT.sub(lambda m: _kept(m, loose=loose), text)
         for pattern in () if loose else (_QUOTED, _PART, _ASSIGNED):
             text = pattern.sub(self._under_its_name, text)
-        return self._without_known(text)
+        for secret in self._here:
+            text = text.replace(secret, MASK)
+        return text
 
     def _under_its_name(self, match: re.Match[str]) -> str:
         if not self.is_name(match["name"]):
@@ -73,11 +92,9 @@ class Secrets:
         quote = match["value"][0] if match["value"][:1] in {'"', "'"} else ""
         return f"{match['head']}{quote}{MASK}{quote}"
 
-    def _without_known(self, text: str) -> str:
-        if self._known is None:
-            longest_first = sorted(self._met, key=len, reverse=True)
-            self._known = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
-        return self._known.sub(MASK, text)
+
+def _all_but_the_head(match: re.Match[str]) -> str:
+    return match[1] + MASK
 
 
 def _kept(match: re.Match[str], *, loose: bool) -> str:
