@@ -12,7 +12,7 @@ import docker.errors
 from cutover.engine.daemon import Daemon
 from cutover.engine.translate import translated
 
-_NAME = re.compile(r"PORT(?:_|$)", re.IGNORECASE)
+_NAME = re.compile(r"(?:^|_)(?:HTTP|ZMQ|GRPC|RPC|WEB|API|APP|HEALTH|SERVER)?PORT(?:_|$)", re.IGNORECASE)
 _FLAG = re.compile(r"--?(?P<name>(?:[\w-]*-)?port|p)(?:=(?P<value>\d+))?", re.IGNORECASE)
 _BIND_NAME = re.compile(r"BIND|LISTEN|ADDR", re.IGNORECASE)
 _BIND_VALUE = re.compile(r"(?:\w+://)?(?:\*|0\.0\.0\.0|127\.0\.0\.1|localhost|\[::\])?:(?P<port>\d+)")
@@ -38,7 +38,6 @@ class Vitals:
     oom_killed: bool = False
     error: str = ""
     settings: tuple[PortSetting, ...] = ()
-    exposed: tuple[int, ...] = ()
 
 
 def vitals_of(daemon: Daemon, container_id: str) -> Vitals:
@@ -54,12 +53,10 @@ def vitals_from(details: Mapping[str, Any]) -> Vitals:
     """Read them from what `GET /containers/{id}/json` gave."""
     state, config = details["State"], details["Config"]
     command = [*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())]
-    exposed = (port.partition("/")[0] for port in config.get("ExposedPorts") or ())
     return Vitals(
         oom_killed=bool(state.get("OOMKilled")),
         error=str(state.get("Error") or ""),
         settings=(*_of_environment(config.get("Env") or ()), *_of_command(command)),
-        exposed=tuple(sorted(int(port) for port in exposed if port.isdigit())),
     )
 
 
@@ -74,7 +71,7 @@ def _of_environment(entries: Sequence[str]) -> Iterator[PortSetting]:
 
 def _of_command(words: Sequence[str]) -> Iterator[PortSetting]:
     split = [part for word in words for part in word.split()]
-    for word, following in zip(split, [*split[1:], ""], strict=True):
+    for word, following in zip(split, [*split, ""][1:], strict=True):
         flag = _FLAG.fullmatch(word)
         text = (flag["value"] or following) if flag else ""
         if flag and text.isascii() and text.isdigit() and 0 < int(text) <= HIGHEST:

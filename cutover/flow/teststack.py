@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,74 +18,21 @@ from cutover.flow.signals import Interrupted, deferred, interruptible
 from cutover.flow.teststack_down import known_stacks, take_down
 from cutover.flow.teststack_facts import gather
 from cutover.flow.teststack_places import places_of, test_address
-from cutover.flow.teststack_record import read_record
+from cutover.flow.teststack_record import forget, read_record
 from cutover.flow.teststack_start import PortGoneError, reserved, see_gpu, see_image, start
 from cutover.flow.teststack_target import OVERRIDES, Target, default_name, read_target
+from cutover.flow.teststack_values import NotReadyError, TestStack, UpRequest
 from cutover.model import TEST_OF_LABEL, Container, Finding, Severity
 from cutover.ports.allocate import FreePorts
 from cutover.ports.diagnose import diagnose
-from cutover.validate.results import finding_dict
-from cutover.validate.talk import Address
 
 if TYPE_CHECKING:
     from cutover.flow.override import Derived
 
 T = TypeVar("T")
+__all__ = ["NotReadyError", "TestStack", "UpRequest", "down", "up"]
 TRIES = 3
 LOG_LINES = 8
-
-
-@dataclass(frozen=True, slots=True)
-class TestStack:
-    """A test stack that is ready: `ports` says for each legacy port where it answers; `findings` are warnings."""
-
-    __test__ = False
-
-    service: str
-    of: str
-    container: str
-    file: Path
-    ports: Mapping[int, Address]
-    seconds: float
-    findings: tuple[Finding, ...] = ()
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return JSON-ready data."""
-        return {
-            "service": self.service,
-            "of": self.of,
-            "container": self.container,
-            "file": str(self.file),
-            "ports": {str(legacy): str(address) for legacy, address in self.ports.items()},
-            "seconds": round(self.seconds, 3),
-            "findings": [finding_dict(f) for f in self.findings],
-        }
-
-
-class NotReadyError(ProbeError):
-    """A test stack did not become ready; `findings` say why, the root cause first."""
-
-    def __init__(self, error: CutoverError, findings: tuple[Finding, ...], evidence: list[str], hint: str) -> None:
-        self.findings = findings
-        super().__init__(error.reference, error.message, evidence=evidence, hint=hint)
-
-    def as_dict(self) -> dict[str, object]:
-        """Return the error as JSON-ready data."""
-        return {**super().as_dict(), "findings": [finding_dict(f) for f in self.findings]}
-
-
-@dataclass(frozen=True, slots=True)
-class UpRequest:
-    """How a test stack is wanted. No `override` means `overrides/NAME.yml`, derived where it is not there.
-
-    `ready_timeout_s` None leaves it to the settings; `keep` leaves a stack that did not become ready as it is.
-    """
-
-    name: str | None = None
-    override: Path | None = None
-    no_gpu: bool = False
-    keep: bool = False
-    ready_timeout_s: float | None = None
 
 
 def up(session: Session, derived: Derived | None = None, request: UpRequest | None = None) -> TestStack:
@@ -131,11 +78,12 @@ def _locked(session: Session, service: str) -> Any:
 
 @dataclass
 class _Up:
-    """One `up`: its target, and the ports that it holds."""
+    """One `up`: the ports that it holds, and whether it chose them (`ours`), so that it may choose others."""
 
     session: Session
     request: UpRequest
     derived: Derived | None = None
+    ours: bool = False
     done: int = 0
     held: FreePorts | None = None
     stack: ExitStack = field(default_factory=ExitStack)
@@ -149,10 +97,9 @@ class _Up:
             self.stack.callback(self._let_go)
             target = self._step("read", f"override {_short(file)}", lambda: self._target(file, chosen=chosen))
             self.stack.enter_context(_locked(session, target.service))
-            self._clear(target)
-            self._step("image", target.image, lambda: see_image(session, target))
-            if target.devices:
-                self._step("gpu", "; ".join(map(str, target.devices)), lambda: see_gpu(session, target))
+            if self._clear(target):
+                target = self._target(file, chosen=False)
+            self._see_possible(target)
             try:
                 target, container = self._started(target)
                 findings = self._ready(target, container)
@@ -185,11 +132,12 @@ class _Up:
         from cutover.flow.override import OverrideRequest, derive, write  # noqa: PLC0415
 
         request = OverrideRequest(name=self.request.name, no_gpu=self.request.no_gpu)
-        self.derived = derive(self.session, request)
+        self.derived, self.ours = derive(self.session, request), True
+        self.held = self.derived.held
         write(self.derived)
 
-    def _clear(self, target: Target) -> None:
-        """Take an earlier test stack of this name away."""
+    def _clear(self, target: Target) -> bool:
+        """Take an earlier test stack of this name away, and say whether there was one."""
         session = self.session
         found = session.daemon.of_service(session.name_project(), target.service)
         record = read_record(session, target.service)
@@ -200,8 +148,21 @@ class _Up:
                 evidence=[f"{found[0].name}: {found[0].state}"],
                 hint=f"docker compose rm -s {target.service}; or give the test stack another name",
             )
-        if found or record is not None:
-            self._step("clear", f"an earlier {target.service}", lambda: take_down(session, target.service))
+        if not found and record is None:
+            return False
+        self._step("clear", f"an earlier {target.service}", lambda: take_down(session, target.service))
+        return True
+
+    def _see_possible(self, target: Target) -> None:
+        """See that it can be started at all, before anything is recorded or made."""
+        try:
+            self._step("image", target.image, lambda: see_image(self.session, target))
+            if target.devices or target.entry.get("runtime"):
+                asked = "; ".join(map(str, target.devices)) or f"runtime {target.entry['runtime']}"
+                self._step("gpu", asked, lambda: see_gpu(self.session, target))
+        except BaseException:
+            forget(self.session, target.service)
+            raise
 
     def _started(self, target: Target) -> tuple[Target, Container]:
         """Start it; where somebody takes a port that cutover chose just now, choose others."""
@@ -211,7 +172,7 @@ class _Up:
             try:
                 return target, self._step("start", _title(target), partial(start, self.session, target, self.held))
             except PortGoneError as error:
-                if self.derived is None or not tries_left:
+                if not self.ours or not tries_left:
                     raise
                 self.session.observer.tell(Note(f"{error.message} Other ports are chosen."))
                 self._step("clear", target.service, partial(take_down, self.session, target.service))

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from cutover.flow.signals import CAUGHT, Interrupted, deferred, interruptible
+from cutover.flow.signals import CAUGHT, Interrupted, deferred, interruptible, postponed
 
 
 @pytest.mark.parametrize("number", CAUGHT)
@@ -50,3 +50,32 @@ def test_a_thread_that_may_not_handle_signals_runs_all_the_same() -> None:
     thread.start()
     thread.join()
     assert ran == [True]
+
+
+def test_a_signal_is_kept_until_the_work_is_done() -> None:
+    """What Compose has begun goes on without us: it is let come to its end, and then the run turns back, once."""
+    done: list[str] = []
+
+    def work() -> None:
+        with postponed():
+            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGINT)
+            done.append("created")
+        done.append("not reached")
+
+    with pytest.raises(Interrupted) as caught, interruptible():
+        work()
+    assert (caught.value.signal, done) == ("SIGTERM", ["created"])
+
+
+def test_a_failure_under_a_kept_signal() -> None:
+    """The signal counts; what failed is its context."""
+
+    def work() -> None:
+        with postponed():
+            os.kill(os.getpid(), signal.SIGINT)
+            raise ZeroDivisionError
+
+    with pytest.raises(Interrupted) as caught, interruptible():
+        work()
+    assert isinstance(caught.value.__context__, ZeroDivisionError)
