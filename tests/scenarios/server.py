@@ -44,11 +44,17 @@ def main():
     socket.bind("tcp://0.0.0.0:5570")
     sys.stdout.write("successfully bound\n")
     sys.stdout.flush()
+    worked = 0
     while True:
-        socket.recv()
+        request = json.loads(socket.recv())
         if FAIL == "silent":
             time.sleep(3600)
-        socket.send_json({"status": STATUS, "name": WHO})
+        reply = {"status": STATUS, "name": WHO}
+        if request.get("method") == "double":
+            worked += 1
+            lazy = FAIL == "lazy" or (FAIL == "tired" and worked > 1)
+            reply["result"] = request["number"] * (1 if lazy else 2)
+        socket.send_json(reply)
 
 
 main()
