@@ -103,13 +103,13 @@ def ports(service: str | None, **given: Any) -> int:
 @click.option("--timeout", "timeout_s", type=click.FloatRange(min=0, min_open=True), default=5.0, metavar="S")
 @guarded
 def probe(spec: str, inside: str | None, timeout_s: float, **given: Any) -> int:
-    r"""Ask one question, written as a URL, and print the answer.
+    """Ask one question, written as a URL, and print the answer.
 
     \b
     zmq://:5570?send={"method":"health_check"}&expect=status:ok
     http://:6570/health
     tcp://:5570
-    """
+    """  # noqa: D301  (click wants the backspace itself: it keeps the lines apart)
     from dataclasses import asdict  # noqa: PLC0415
 
     from cutover.cli.render import show_json  # noqa: PLC0415

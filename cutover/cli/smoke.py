@@ -88,11 +88,10 @@ def _default(session: Session) -> str:
 @click.argument("what", type=click.Choice(["settings", "suite", "cases"]), default="settings")
 @guarded
 def schema(what: str) -> int:
-    r"""Print the JSON Schema (draft 2020-12) of cutover.yaml, of a suite's own file, or of a file of parity cases.
+    """Print the JSON Schema (draft 2020-12) of cutover.yaml, of a suite's own file, or of a file of parity cases.
 
-    \b
-    cutover schema > cutover.schema.json
-    # yaml-language-server: $schema=cutover.schema.json     (first line of cutover.yaml, for editors)
+    Editors use it: `cutover schema > cutover.schema.json`, and as the first line of cutover.yaml
+    `# yaml-language-server: $schema=cutover.schema.json`.
     """
     from cutover.cli.render import show_json  # noqa: PLC0415
     from cutover.config.schema import json_schema  # noqa: PLC0415
