@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from cutover.model import Severity
+from cutover.probes.spec import mask, mask_text
 from cutover.validate.parity.values import ABSENT, kind_of
 
 SHOWN = 160
+_LAST_NAME = re.compile(r"(?:\.(\w+)|\['((?:\\.|[^'\\])*)'\])(?:\[\d+\])*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +30,23 @@ class Difference:
     severity: Severity = Severity.ERROR
 
     def lines(self) -> tuple[str, ...]:
-        """Return `- green` and `+ blue`, long values cut around where they begin to differ."""
-        green, blue = (None if v is ABSENT else value_text(v) for v in (self.green, self.blue))
+        """Return `- green` and `+ blue`, cut around where they begin to differ, without what looks like a secret."""
+        named = _LAST_NAME.search(self.path)
+        key = (named[1] or named[2] or "") if named else ""
+        green, blue = (None if v is ABSENT else value_text(v, key) for v in (self.green, self.blue))
         if green is not None and blue is not None:
             green, blue = cut(green, blue)
         both = (("-", green), ("+", blue))
         return tuple(f"{sign} {text[: SHOWN + 2]}" for sign, text in both if text is not None)
 
 
-def value_text(value: Any) -> str:
-    """Return a value on one line, as JSON where JSON can say it."""
+def value_text(value: Any, key: str = "") -> str:
+    """Return a value on one line, as JSON where JSON can say it; `key` is what it stands under, for masking secrets."""
     if kind_of(value) == "bytes":
         return repr(bytes(value))
     try:
-        return json.dumps(value, ensure_ascii=False, default=repr)
+        shown = mask_text(value) if kind_of(value) == "text" and not key else mask(value, key)
+        return json.dumps(shown, ensure_ascii=False, default=repr)
     except (ValueError, TypeError, RecursionError):
         return f"<{kind_of(value)}>"
 

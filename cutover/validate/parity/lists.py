@@ -40,12 +40,15 @@ def unordered_differences(
     """
     below = Inherited(above.number, above.similar)
     pairing = Pairing(walk, (green, blue), place, below, above.unordered.by if above.unordered else None)
-    pairing.match()
-    if walk.explains:
-        pairing.pair_nearest()
+    if not pairing.complete:
+        pairing.match()
+        if walk.explains:
+            pairing.pair_nearest()
     for one, other in sorted(pairing.pairs.items()):
         if not same(green[one], blue[other]):
             yield from walk.differences(green[one], blue[other], place.step(one, other), below)
+    if pairing.complete:
+        return
     for index in pairing.left_green():
         path = path_text((*place.green, index))
         yield Difference("missing-item", path, green[index], ABSENT, "no item of blue's list is like it")

@@ -20,7 +20,7 @@ Object = Mapping[Any, Any]
 def object_differences(walk: Walk, green: Object, blue: Object, place: Place, above: Inherited) -> Iterator[Difference]:
     """Yield what differs between two objects."""
     missing, extra = _only_in_one(walk, green, blue, place)
-    renamed = _renamed(green, blue, missing, extra) if walk.explains else {}
+    renamed = _renamed(green, blue, missing, extra) if walk.explains and missing and extra else {}
     for key, other in renamed.items():
         message = f"{key!r} in green is {other!r} in blue"
         yield Difference(

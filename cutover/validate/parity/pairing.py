@@ -39,6 +39,11 @@ class Pairing:
         if key is not None:
             self._by_key(key)
 
+    @property
+    def complete(self) -> bool:
+        """Say whether every item has its partner."""
+        return len(self.pairs) == len(self._green) == len(self._blue)
+
     def match(self) -> None:
         """Pair as many items as possible that are equal under the rules."""
         self._match(give_up=False)
@@ -82,8 +87,6 @@ class Pairing:
         `give_up` stops at the first item that cannot have a partner. Returns whether all of green's have one.
         """
         ones, others = self._open()
-        if not ones:
-            return len(self.pairs) == len(self._green)
         partner = _identical(self._green, self._blue, ones, others)
         rest = [one for one in ones if one not in set(partner.values())]
         if rest and len(partner) < len(others) and len(rest) * len(others) <= MOST_TRIED:
@@ -129,7 +132,8 @@ def _groups(items: Items, key: str) -> Mapping[Hashable, list[int]]:
     groups: dict[Hashable, list[int]] = defaultdict(list)
     for index, item in enumerate(items):
         if isinstance(item, dict) and key in item:
-            groups[frozen(item[key])].append(index)
+            name = item[key]
+            groups[name if type(name) is str else frozen(name)].append(index)
     return groups
 
 

@@ -1,0 +1,109 @@
+"""How parity looks to people: what differs by kind, latency and accuracy side by side, the gate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cutover.cli.render import table
+from cutover.cli.verdicts import show_verdicts
+from cutover.errors import ExitCode
+from cutover.validate.parity.cures import cure_for
+from cutover.validate.results import Verdict
+
+MOST_KINDS = 12
+"""Kinds of difference that are shown; `--json` has all of them."""
+_SIGNS = {"-": "red", "+": "green"}
+
+
+def show_parity(verdict: Verdict, *, as_json: bool, junit: Path | None = None) -> int:
+    """Print what parity has shown, and return 0 if the gate holds, else 1.
+
+    Raises:
+        OSError: the XML file cannot be written.
+
+    """
+    if as_json:
+        return show_verdicts([verdict], as_json=True, junit=junit)
+    if junit:
+        from cutover.validate.junit import junit as as_junit  # noqa: PLC0415
+
+        junit.write_bytes(as_junit([verdict]))
+    _differences(verdict.figures["differences"])
+    _latency(verdict.figures["latency"])
+    _accuracy(verdict.figures["accuracy"])
+    _gate(verdict)
+    return int(ExitCode.DONE if verdict.passed else ExitCode.REFUSED)
+
+
+def _differences(groups: list[Mapping[str, Any]]) -> None:
+    for group in groups[:MOST_KINDS]:
+        cases = "1 case" if group["cases"] == 1 else f"{group['cases']} cases"
+        colour = "red" if group["severity"] == "error" else "yellow"
+        click.echo(
+            f"{click.style(group['code'], fg=colour, bold=True)} at {_clean(group['path'])}, in {cases}", nl=False
+        )
+        click.echo(
+            f": {_clean(', '.join(group['examples']))}" + (", ..." if group["cases"] > len(group["examples"]) else "")
+        )
+        click.echo(f"    {_clean(group['message'])}")
+        for line in group["diff"]:
+            click.secho(f"    {_clean(line)}", fg=_SIGNS.get(line[:1]))
+        cure = cure_for(group["code"], group["path"])
+        if cure:
+            click.secho(f"    {_clean(cure)}", dim=True)
+    if len(groups) > MOST_KINDS:
+        click.echo(f"and {len(groups) - MOST_KINDS} more kinds of difference; --json shows all")
+    if groups:
+        click.echo()
+
+
+def _latency(latency: Mapping[str, Mapping[str, Any]]) -> None:
+    columns = ["latency", "n", "p50", "p95", "p99", "max"]
+    rows = [
+        [colour, str(f["n"]), *(_ms(f[name]) for name in ("p50_s", "p95_s", "p99_s", "max_s"))]
+        for colour, f in latency.items()
+    ]
+    table("", columns, rows)
+
+
+def _accuracy(accuracy: Mapping[str, Any] | None) -> None:
+    if accuracy is None:
+        return
+    rows = [
+        [who, str(f["n"]), *(f"{f[name]:.1%}" for name in ("correct", "exact")), f"{f['similarity']:.3f}"]
+        for who, f in accuracy.items()
+        if isinstance(f, Mapping) and f.get("correct") is not None
+    ]
+    click.echo()
+    table("", ["accuracy", "n", "correct", "exact", "similarity"], rows)
+
+
+def _gate(verdict: Verdict) -> None:
+    figures = verdict.figures
+    counts = [f"{figures['equal']} of {figures['asked']} equal", f"{figures['different']} different"]
+    counts += [f"{figures['unjudged']} not judged"] if figures["unjudged"] else []
+    skipped = sum(bool(c.skipped) for c in verdict.checks)
+    counts += [f"{skipped} not asked"] if skipped else []
+    speed = f"{figures['seconds']:.1f} s, {figures['pairs_per_s']:.0f} pairs/s, seed {figures['seed']}"
+    click.echo()
+    word, colour = ("passed", "green") if verdict.passed else ("FAILED", "red")
+    click.echo(f"{click.style(word, fg=colour, bold=True)} parity: {', '.join(counts)}; {speed}")
+    for finding in verdict.findings:
+        click.echo(f"  {click.style(finding.code, fg='red')}: {_clean(finding.message)}")
+        for fact in finding.evidence:
+            click.echo(f"    | {_clean(fact)}")
+        if finding.cure:
+            click.echo(f"    cure: {_clean(finding.cure)}")
+
+
+def _ms(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds * 1000:.1f} ms"
+
+
+def _clean(text: str) -> str:
+    """Return text without what would move a terminal's cursor: replies are not to be trusted."""
+    return "".join(c if c.isprintable() else "\N{MIDDLE DOT}" for c in text)
