@@ -63,7 +63,7 @@ def down(session: Session, name: str | None = None, *, everything: bool = False)
 
     """
     known = known_stacks(session)
-    names = known if everything else [name or (known[0] if len(known) == 1 else default_name(session))]
+    names = [name] if name else known if everything or len(known) < 2 else [default_name(session)]  # noqa: PLR2004
     removed: list[str] = []
     for service in names:
         with _locked(session, service), deferred(lambda: session.observer.tell(Note("taking down; one moment"))):

@@ -137,6 +137,20 @@ def test_up_and_down(world):
     assert anonymous.isdisjoint(v.name for v in world.client.volumes.list())
     again = world.rig.cutover("down")
     assert (again.code, again.out) == (0, "nothing to take down\n")
+    green = world.rig.cutover("down", "old")
+    assert (green.code, green.out) == (0, "nothing to take down\n"), "green is no test stack, whoever asks"
+    world.untouched()
+
+
+def test_without_an_override_file_one_is_derived(world):
+    """Written under overrides/, with ports that are free and still free for it when Docker takes them."""
+    told = world.rig.cutover("up", "--json")
+    assert told.code == 0, told
+    assert (world.rig.folder / "overrides" / "new_test.yml").is_file()
+    port = told.json["ports"][str(world.rig.http)].partition(":")[2]
+    assert who(port) == "new"
+    assert world.rig.cutover("down", "new_test").code == 0
+    world.untouched()
 
 
 def test_a_dependency_that_runs_is_left_alone(world):
@@ -223,6 +237,7 @@ def test_a_gpu_that_the_engine_does_not_grant(world):
     world.untouched()
     told = world.rig.cutover("up", "--no-gpu")
     assert told.code == 0, told
+    assert world.rig.cutover("up", "--no-gpu").code == 0, "a second time, over the first"
     assert not world.rig.container("new_test")["HostConfig"]["DeviceRequests"]
     assert world.rig.cutover("down").code == 0
     world.untouched()
