@@ -11,7 +11,8 @@ from cutover.config import Message, Surface
 from cutover.validate.judge import Judge
 from cutover.validate.surface.evidence import Asked, State
 from cutover.validate.surface.replies import Nonsense, Reader, listed_names
-from cutover.validate.surface.routes import RouteAsker, is_route
+from cutover.validate.surface.routes import RouteAsker
+from cutover.validate.surface.source import is_route
 from cutover.validate.talk import Address, Line, ResponseKind, question_of
 
 NONSENSE: Final = "zz_no_such_method_qx"

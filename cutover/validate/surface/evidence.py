@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from cutover.validate.surface.source import Method, Reading
+from cutover.validate.surface.source import Method, Reading, is_route
 
 
 class State(StrEnum):
@@ -34,7 +34,7 @@ class Side:
 
     `asked` by name; `listed` are the names that the service itself lists, in an unknown-method reply or as OpenAPI, and
     who listed them; `recorded` those that its clients were seen to use and that it knew. `reading` is None where there
-    is no source, `reached` says whether it answered at all.
+    is no source, `reached` says whether it answered at all, `has_openapi` whether it has OpenAPI.
     """
 
     colour: str
@@ -43,6 +43,7 @@ class Side:
     listed: Mapping[str, str] = field(default_factory=dict)
     recorded: frozenset[str] = frozenset()
     reached: bool = False
+    has_openapi: bool = False
 
     def of(self, name: str) -> Evidence:
         """Return what is known about one name."""
@@ -53,6 +54,7 @@ class Side:
             listed=self.listed.get(name, ""),
             recorded=name in self.recorded,
             has_source=self.reading is not None and self.reading.files > 0,
+            has_list=self.has_openapi if is_route(name) else any(not is_route(n) for n in self.listed),
         )
 
 
@@ -65,6 +67,7 @@ class Evidence:
     listed: str = ""
     recorded: bool = False
     has_source: bool = False
+    has_list: bool = False
 
     @property
     def answered(self) -> bool:
@@ -96,7 +99,7 @@ class Evidence:
     @property
     def decided(self) -> bool:
         """Say whether its absence would have been noticed."""
-        return self.answered or self.has_source
+        return self.answered or self.has_source or self.has_list
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -117,6 +120,8 @@ class Evidence:
         if self.listed:
             said.append(f"listed: {self.listed}")
         said += [f"source: {m.place} ({m.how}{', ' + m.reason if m.reason else ''})" for m in self.places[:4]]
+        if self.has_list and not self.listed:
+            said.append("listed: it lists others, and not this one")
         if self.has_source and not self.places:
             said.append("source: not there")
         if self.recorded:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
@@ -11,18 +10,12 @@ from cutover.validate.surface.evidence import Asked, State
 from cutover.validate.surface.replies import mark
 from cutover.validate.talk import Line, Response, question_of
 
-_ROUTE: Final = re.compile(r"(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|TRACE|CONNECT|WS) /")
 _NOBODYS_PATH: Final = "/zz-no-such-path-qx"
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _NO_SUCH: Final = frozenset({404, 405, 501})
 _NOT_IMPLEMENTED: Final = 501
 _WRONG_VERB: Final = 405
 _VARIES: Final = "{}"
-
-
-def is_route(name: str) -> bool:
-    """Say whether a name is an HTTP method: `GET /models/{}`."""
-    return bool(_ROUTE.match(name))
 
 
 class RouteAsker:

@@ -17,7 +17,7 @@ from cutover.validate.judge import Judge
 from cutover.validate.results import Check, Verdict, error, warning
 from cutover.validate.surface.ask import Answers, ask_for, can_ask
 from cutover.validate.surface.compare import Row, Standing, compared, names_of
-from cutover.validate.surface.evidence import Evidence, Side
+from cutover.validate.surface.evidence import Evidence, Side, State
 from cutover.validate.surface.openapi import openapi_routes
 from cutover.validate.surface.recorded import recorded_methods
 from cutover.validate.surface.source import Reading, Wanted, read_source
@@ -43,7 +43,15 @@ class _Gathered:
         """Return it as a value."""
         listed = {**self.answers.listed, **self.listed}
         answers = self.answers
-        return Side(str(self.colour), self.reading, answers.asked, listed, self.recorded, answers.reached)
+        return Side(
+            colour=str(self.colour),
+            reading=self.reading,
+            asked=answers.asked,
+            listed=listed,
+            recorded=self.recorded,
+            reached=answers.reached,
+            has_openapi=bool(self.listed),
+        )
 
 
 def run_surface(  # noqa: PLR0917
@@ -156,7 +164,7 @@ def _about_named(methods: tuple[str, ...], found: set[str]) -> list[Finding]:
 
 
 def _about(side: _Gathered) -> list[Finding]:
-    found = list(side.findings)
+    found = [*side.findings, *_about_asking(side)]
     if side.answers.trouble:
         make = error if side.answers.trouble.startswith("does not answer") else warning
         found.append(make("cannot-ask", f"{side.colour} {side.answers.trouble}."))
@@ -171,6 +179,13 @@ def _about(side: _Gathered) -> list[Finding]:
     if side.reading is not None and not side.reading.files:
         found.append(error("no-source", f"{side.colour}: no Python file could be read in its source."))
     return found
+
+
+def _about_asking(side: _Gathered) -> list[Finding]:
+    """Say which methods were not asked for, and why."""
+    unasked = [f"{name}: {a.told}" for name, a in side.answers.asked.items() if a.state is State.UNASKED]
+    told = f"{side.colour} was not asked for {len(unasked)} methods."
+    return [Finding("not-asked", Severity.INFO, told, tuple(unasked))] if unasked else []
 
 
 def _about_rows(rows: tuple[Row, ...]) -> list[Finding]:
@@ -192,7 +207,11 @@ def _check(row: Row) -> Check:
 
 
 def _said(evidence: Evidence) -> str:
-    return ", ".join(evidence.sources) or "no source"
+    """Return who says that it is there, or that it is not."""
+    who = ", ".join(evidence.sources)
+    if not evidence.present:
+        return f"not there ({who or 'source'})"
+    return who or "nothing"
 
 
 def _figures(rows: tuple[Row, ...], ours: _Gathered, theirs: _Gathered) -> dict[str, Any]:
@@ -214,7 +233,7 @@ def _figures(rows: tuple[Row, ...], ours: _Gathered, theirs: _Gathered) -> dict[
 
 def _sources(side: _Gathered) -> dict[str, Any]:
     return {
-        "asked": len(side.answers.asked),
+        "asked": sum(a.state is not State.UNASKED for a in side.answers.asked.values()),
         "listed": len({**side.listed, **side.answers.listed}),
         "recorded": len(side.recorded),
         "source_files": side.reading.files if side.reading else 0,

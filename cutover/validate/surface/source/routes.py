@@ -21,6 +21,14 @@ _PREFIXES: Final = frozenset({"prefix", "url_prefix"})
 _PART: Final = re.compile(r"\{[^{}/]*\}|<[^<>/]*>|(?<=/):\w+|\(\?P<\w+>[^)]*\)")
 
 
+_ROUTE: Final = re.compile(rf"(?:{'|'.join(sorted(HTTP_VERBS))}|WS) /")
+
+
+def is_route(name: str) -> bool:
+    """Say whether a name is an HTTP method: `GET /models/{}`."""
+    return bool(_ROUTE.match(name))
+
+
 def route(verb: str, path: str) -> str:
     """Return an HTTP method as it is named here: `GET /models/{}`, whatever a framework calls the part that varies."""
     plain = _PART.sub("{}", path.partition("?")[0]).rstrip("$").lstrip("^")

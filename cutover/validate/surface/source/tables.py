@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ _TABLE_NAME: Final = re.compile(
 )
 _HANDLER_NAME: Final = re.compile(r"^_{0,2}(?:handle|do|on|cmd|rpc|action|api|command)_|_(?:handler|action|command)$")
 _IS_A_NAME: Final = re.compile(r"[A-Za-z_/$][\w./:$ -]{0,100}")
+_ABOUT_ONE: Final = frozenset({"handler", "func", "fn", "function", "run", "call", "callback", "method", "do", "exec"})
 _MOSTLY: Final = 0.5
 
 
@@ -36,15 +38,20 @@ class Entry:
 
 def table_methods(module: Module, package: Package, wanted: Wanted) -> Iterator[Method]:
     """Yield what stands in the dispatch tables of a module."""
-    used = _looked_up(module, wanted)
+    used = _looked_up(package, wanted)
+    inner: set[int] = set()
     for node, scope in walk(module):
+        if isinstance(node, ast.Dict):
+            inner |= {id(value) for value in node.values if _describes(value)}
+        if id(node) in inner:
+            continue
         if isinstance(node, ast.Dict | ast.DictComp | ast.Call):
             yield from _of_table(node, scope, package, used)
         elif isinstance(node, ast.Assign):
             yield from _of_entry(node, scope, package, used)
 
 
-def _of_table(node: ast.expr, scope: Scope, package: Package, used: set[str]) -> Iterator[Method]:
+def _of_table(node: ast.expr, scope: Scope, package: Package, used: frozenset[str]) -> Iterator[Method]:
     entries = list(_entries(node, scope, package))
     if not entries or not _leads_somewhere(entries):
         return
@@ -90,10 +97,18 @@ def _target(value: ast.expr, scope: Scope, package: Package) -> Target | None:
     if isinstance(value, ast.Tuple | ast.List):  # (handler, schema)
         found = (package.function(e, scope) for e in value.elts)
         return next((target for target in found if target), None)
-    if isinstance(value, ast.Dict):  # {"handler": f, "help": ...}
+    if isinstance(value, ast.Dict):
+        if not _describes(value):
+            return None
         found = (package.function(e, scope) for e in value.values)
         return next((target for target in found if target), None)
     return package.function(value, scope)
+
+
+def _describes(value: ast.expr) -> bool:
+    """Say whether a dict is about one handler: `{"handler": f, "help": ...}`; other dicts in dicts are tables."""
+    keys = value.keys if isinstance(value, ast.Dict) else []
+    return any(isinstance(k, ast.Constant) and k.value in _ABOUT_ONE for k in keys)
 
 
 def _leads_somewhere(entries: list[Entry]) -> bool:
@@ -107,7 +122,7 @@ def _leads_somewhere(entries: list[Entry]) -> bool:
     return found > len(entries) * _MOSTLY or found == len(entries)
 
 
-def _is_sure(node: ast.expr, scope: Scope, entries: list[Entry], used: set[str]) -> bool:
+def _is_sure(node: ast.expr, scope: Scope, entries: list[Entry], used: frozenset[str]) -> bool:
     name = _name_of(node, scope)
     if name in used or _TABLE_NAME.search(name):
         return True
@@ -137,7 +152,8 @@ def _name_of(node: ast.expr, scope: Scope) -> str:  # noqa: PLR0911  (a line for
         if isinstance(found, ast.keyword) and found.value is node:
             return found.arg or ""
         if isinstance(found, ast.Call) and any(a is node for a in found.args):
-            return last_name(found.func)
+            merges = isinstance(found.func, ast.Attribute) and found.func.attr == "update"
+            return last_name(found.func.value if merges and isinstance(found.func, ast.Attribute) else found.func)
         if isinstance(found, ast.Return) and found.value is node and scope.function:
             return scope.function.name
         if isinstance(found, ast.Subscript) and found.value is node:
@@ -147,7 +163,7 @@ def _name_of(node: ast.expr, scope: Scope) -> str:  # noqa: PLR0911  (a line for
     return ""
 
 
-def _of_entry(node: ast.Assign, scope: Scope, package: Package, used: set[str]) -> Iterator[Method]:
+def _of_entry(node: ast.Assign, scope: Scope, package: Package, used: frozenset[str]) -> Iterator[Method]:
     """Read `table["load"] = self.load`."""
     for target in node.targets:
         if not isinstance(target, ast.Subscript):
@@ -175,10 +191,15 @@ def _of_loop(variable: str, node: ast.Assign, scope: Scope, package: Package) ->
                 yield Method(name, How.TABLE, scope.module.file, node.lineno, bool(reason), reason)
 
 
-def _looked_up(module: Module, wanted: Wanted) -> set[str]:
-    """Return the names of what is looked up by the name of a method: `X[action]`, `self.X.get(request.method)`."""
-    found = set()
-    for node, scope in walk(module):
+@functools.lru_cache(maxsize=1)
+def _looked_up(package: Package, wanted: Wanted) -> frozenset[str]:
+    """Return the names of what is looked up by the name of a method: `X[action]`, `self.X.get(request.method)`.
+
+    What is merged into such a table, or into one with a telling name, is one as well: `{**BASE, ...}`.
+    """
+    found: set[str] = set()
+    merged: list[tuple[str, str]] = []
+    for node, scope in (pair for module in package.modules for pair in walk(module)):
         match node:
             case (
                 ast.Subscript(value=base, slice=key)
@@ -189,4 +210,9 @@ def _looked_up(module: Module, wanted: Wanted) -> set[str]:
                 key, scope, wanted.keys
             ):
                 found.add(last_name(base))
-    return found - {""}
+            case ast.Dict(keys=keys, values=values) if None in keys:
+                into = _name_of(node, scope)
+                parts = [last_name(v) for k, v in zip(keys, values, strict=True) if k is None]
+                merged += [(into, scope.module.imports.get(p, ("", p))[1] or p) for p in parts]
+    found |= {part for into, part in merged if into in found or _TABLE_NAME.search(into)}
+    return frozenset(found - {""})

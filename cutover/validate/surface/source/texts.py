@@ -7,7 +7,7 @@ import ast
 from cutover.validate.surface.source.module import Class, Scope
 from cutover.validate.surface.source.package import Package, assigned_in, last_name
 
-_COLLECTIONS = {"frozenset", "set", "tuple", "list", "sorted", "dict", "keys", "MappingProxyType"}
+_COLLECTIONS = {"frozenset", "set", "tuple", "list", "sorted", "dict", "keys", "fromkeys", "MappingProxyType"}
 _DEPTH = 8
 
 
