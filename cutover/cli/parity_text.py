@@ -11,7 +11,6 @@ import click
 from cutover.cli.render import table
 from cutover.cli.verdicts import show_verdicts
 from cutover.errors import ExitCode
-from cutover.validate.parity.cures import cure_for
 from cutover.validate.results import Verdict
 
 MOST_KINDS = 12
@@ -52,9 +51,8 @@ def _differences(groups: list[Mapping[str, Any]]) -> None:
         click.echo(f"    {_clean(group['message'])}")
         for line in group["diff"]:
             click.secho(f"    {_clean(line)}", fg=_SIGNS.get(line[:1]))
-        cure = cure_for(group["code"], group["path"])
-        if cure:
-            click.secho(f"    {_clean(cure)}", dim=True)
+        if group["cure"]:
+            click.secho(f"    {_clean(group['cure'])}", dim=True)
     if len(groups) > MOST_KINDS:
         click.echo(f"and {len(groups) - MOST_KINDS} more kinds of difference; --json shows all")
     if groups:

@@ -9,7 +9,7 @@ from typing import Any
 from cutover.config import Gate, Parity
 from cutover.model import Finding, Severity
 from cutover.validate.parity.accuracy import regressed, regression
-from cutover.validate.parity.cures import rule_text
+from cutover.validate.parity.cures import rule_for
 from cutover.validate.parity.latency import slower
 from cutover.validate.parity.replies import GREEN_FAILED
 from cutover.validate.parity.tally import Group, Tally
@@ -44,7 +44,7 @@ def _findings(
 ) -> Iterator[Finding]:
     if tally.unjudged:
         message = f"green did not answer {tally.unjudged} of {tally.done} cases: there was nothing to compare blue with"
-        names = next(g.names for (code, _), g in tally.groups.items() if code == GREEN_FAILED)
+        names = next(g.names for g in tally.groups.values() if g.code == GREEN_FAILED)
         yield error(GREEN_FAILED, message, f"first: {', '.join(names)}", cure="is green up? cutover smoke --on green")
     if tally.gave_up:
         cure = "is it still up? cutover status; docker logs shows why it stopped"
@@ -73,10 +73,8 @@ def _cure(tally: Tally) -> str:
     """Name the one rule that would do where all differences are at one path: services that tell who they are."""
     wrong = [g for g in tally.groups.values() if g.severity is Severity.ERROR and g.code != GREEN_FAILED]
     if len({g.path for g in wrong}) == 1 and tally.different > 1 and wrong[0].path != "$":
-        return (
-            f"every difference is at {wrong[0].path}; if the two are meant to differ there, "
-            f"under `parity: rules:`  {rule_text(wrong[0].code, wrong[0].path)}"
-        )
+        rule = rule_for(wrong[0].first)
+        return f"every difference is at {wrong[0].path}; if it is meant to be so, under `parity: rules:`  {rule}"
     return "mend blue, or say under `parity: rules:` what may differ: the findings name the rules"
 
 
@@ -128,7 +126,8 @@ def _group_dict(group: Group) -> dict[str, Any]:
         "path": group.path,
         "severity": str(group.severity),
         "cases": group.cases,
-        "message": group.message,
-        "diff": list(group.lines),
+        "message": group.first.message,
+        "diff": list(group.first.lines()),
+        "cure": group.cure,
         "examples": group.names,
     }

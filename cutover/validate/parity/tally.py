@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from cutover.config import Case, Gate
 from cutover.model import Finding, Severity
@@ -21,17 +22,21 @@ SHOWN_IN_FULL = 500
 """Differences of the whole run that are kept with both values; the others keep their name and path."""
 MOST_GROUPS = 200
 EXAMPLES = 3
+ASKED_AGAIN = 5
+"""Kinds of difference for which green's reply is kept, to be compared with what it says when it is asked again."""
 
 
 @dataclass
 class Group:
-    """One kind of difference at one path: in how many cases, and the first of them."""
+    """One kind of difference at one path: in how many cases, and the first of them, a case with what green said."""
 
     code: str
     path: str
     severity: Severity
-    message: str
-    lines: tuple[str, ...]
+    first: Difference
+    case: Case
+    said: Any
+    cure: str | None = None
     cases: int = 0
     names: list[str] = field(default_factory=list)
 
@@ -44,7 +49,7 @@ class Tally:
         self.latency = {"green": Latency(), "blue": Latency()}
         self.accuracy = {"green": Accuracy(), "blue": Accuracy()}
         self.checks: dict[int, Check] = {}
-        self.groups: dict[tuple[str, str], Group] = {}
+        self.groups: dict[tuple[str, str, Severity], Group] = {}
         self.equal = self.different = self.unjudged = 0
         self.compare_s = 0.0
         self._in_full = 0
@@ -63,7 +68,7 @@ class Tally:
             if scored(case):
                 self.accuracy[colour].add(score(case, response, self._gate))
         self._count(found)
-        self._group(name, found)
+        self._group(name, case, green, found)
         detail = f"green {green.elapsed_s * 1000:.1f} ms, blue {blue.elapsed_s * 1000:.1f} ms"
         self.checks[number] = Check(name, green.elapsed_s + blue.elapsed_s, self._findings(found), detail)
 
@@ -86,13 +91,14 @@ class Tally:
         else:
             self.equal += 1
 
-    def _group(self, name: str, found: tuple[Difference, ...]) -> None:
-        for key, difference in {(d.code, general_path(d.path)): d for d in reversed(found)}.items():
+    def _group(self, name: str, case: Case, green: Response, found: tuple[Difference, ...]) -> None:
+        firsts = {(d.code, general_path(d.path), d.severity): d for d in reversed(found)}
+        for key, difference in reversed(firsts.items()):
             if key not in self.groups:
                 if len(self.groups) >= MOST_GROUPS:
                     continue
-                lines = difference.lines()
-                self.groups[key] = Group(*key, difference.severity, difference.message, lines)
+                said = green.value if len(self.groups) < ASKED_AGAIN else None
+                self.groups[key] = Group(*key, difference, case, said, cure_for(difference))
             group = self.groups[key]
             group.cases += 1
             if len(group.names) < EXAMPLES:
@@ -106,5 +112,4 @@ class Tally:
         if self._in_full >= SHOWN_IN_FULL:
             return Finding(difference.code, difference.severity, message)
         self._in_full += 1
-        cure = cure_for(difference.code, general_path(difference.path))
-        return Finding(difference.code, difference.severity, message, difference.lines(), cure)
+        return Finding(difference.code, difference.severity, message, difference.lines(), cure_for(difference))
