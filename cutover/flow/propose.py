@@ -22,7 +22,7 @@ from cutover.flow.session import Session
 from cutover.model import Container
 
 TEMPLATE = """\
-# What `cutover swap` does where no option says otherwise. Every key that there is stands here.
+# What `cutover swap` does where no option says otherwise. `cutover schema` prints every key.
 
 # The service that answers on the legacy ports now{{ why_green }}.
 green: {{ green | quoted }}
@@ -52,6 +52,30 @@ probes:{{ "" if probes else " []" }}
 {%- for probe in probes %}
   - {{ probe | quoted }}
 {%- endfor %}
+
+# What a working service does: asked by `cutover smoke`, and by `cutover swap` before and after the move.
+# suites:
+#   work:
+#     to: zmq://:5570
+#     steps:
+#       - name: load
+#         request: {method: load_model}
+#         expect: {json: {status: ok}}
+#         save: {model: $.result.model}      # JSONPath; later steps write "${model}"
+#       - name: generate
+#         request: {method: generate_text, params: {model: "${model}"}}
+#         expect: {matches: {$.result.text: ".+"}, within_s: 2}
+
+# Questions to both colours (`cutover parity`), and how their replies are compared: what no rule names must be equal.
+# parity:
+#   to: zmq://:5570
+#   rules: [{path: $..service, rule: ignore}, {path: $..score, rule: number, abs: 1.0e-6}]
+#   cases: [{request: {method: list_models}}]
+
+# How methods are asked for (`cutover surface`), what an error looks like, what a recording leaves out: cutover schema
+# surface: {to: "zmq://:5570", request: {method: "{method}"}}
+# errors: {when: {$.status: error}, kind: $.error.code}
+# record: {mask: [$.params.prompt]}
 
 # Compose project name and files, where they are not what Compose finds by itself.
 # project: {{ project }}

@@ -195,3 +195,18 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     with pytest.raises(RefusedError, match="cannot be written") as caught:
         write_settings(tmp_path / "missing", "green: a\n", force=False)
     assert caught.value.reference == "not-written"
+
+
+def test_what_it_shows_in_comments_is_valid(tmp_path: Path) -> None:
+    """Who takes the comment signs away gets settings that hold."""
+    text = rendered(Proposal("old", "new", (5570,), ("tcp://:5570",)), "shop", ["compose.yaml"])
+    keys = ("suites", "parity", "surface", "errors", "record")
+    lines = text.splitlines()
+    first = next(n for n, line in enumerate(lines) if line.startswith("# suites:"))
+    shown = [
+        line.removeprefix("# ") if line.startswith(("#   ", *(f"# {k}:" for k in keys))) else line
+        for line in lines[first:]
+    ]
+    path = tmp_path / config.NAME
+    path.write_text("\n".join(shown))
+    assert set(config.load(path).model_fields_set) == set(keys)
