@@ -72,7 +72,13 @@ def parity(**given: Any) -> int:
 
 
 def _compared(session: Session, given: Mapping[str, Any]) -> tuple[tuple[Case, ...], Verdict]:
-    from cutover.validate.parity import load_cases, picked, read_baseline, run_parity  # noqa: PLC0415
+    from cutover.validate.parity import (  # noqa: PLC0415
+        load_cases,
+        picked,
+        read_baseline,
+        refuse_without_accuracy,
+        run_parity,
+    )
     from cutover.validate.talk import question_of  # noqa: PLC0415
 
     settings = _with_options(session.settings.parity, given)
@@ -80,6 +86,8 @@ def _compared(session: Session, given: Mapping[str, Any]) -> tuple[tuple[Case, .
     files = given["cases"] or None
     every = load_cases(settings, session.settings_path.parent, files, session.observer)
     cases = picked(every, given["tags"], given["limit"])
+    if given["save_baseline"]:
+        refuse_without_accuracy(given["save_baseline"], cases)
     ports = {question_of(case).port for case in cases}
     green = _addresses(session, given["green_at"] or ("green",), ports)
     blue = _addresses(session, given["blue_on"] or ("test",), ports)

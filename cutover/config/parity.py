@@ -63,7 +63,7 @@ class Case(Message):
 class CaseFile(Model):
     """A YAML file of cases: a list of them, or this mapping."""
 
-    cases: tuple[Case, ...] = Field(description="cases, as under `parity:`")
+    cases: tuple[Case, ...] = Field((), description="cases, as under `parity:`")
 
 
 class Generator(Message):

@@ -1,6 +1,6 @@
 """The same questions to green and to blue: are the answers as good, as fast, and the same?"""
 
-from cutover.validate.parity.baseline import read_baseline, save_baseline
+from cutover.validate.parity.baseline import read_baseline, refuse_without_accuracy, save_baseline
 from cutover.validate.parity.cases import load_cases, picked
 from cutover.validate.parity.compare import compare
 from cutover.validate.parity.difference import Difference
@@ -15,6 +15,7 @@ __all__ = [
     "picked",
     "read_baseline",
     "refuse_senseless",
+    "refuse_without_accuracy",
     "run_parity",
     "save_baseline",
 ]

@@ -26,24 +26,33 @@ def save_baseline(path: Path, figures: dict[str, Any], cases: Iterable[Case]) ->
     """Write green's accuracy as the file to be held against later; `figures` are of a verdict.
 
     Raises:
-        UsageError: no case says what is `expected`, or green gave nothing to be scored.
+        UsageError: no case says what is `expected`.
 
     """
-    accuracy = figures.get("accuracy") or {}
-    green = accuracy.get("green") or {}
-    if not green.get("n"):
-        raise UsageError(
-            "no-accuracy",
-            f"{path} is not written: no case says what is `expected`, so there is no accuracy.",
-            hint="- {request: {...}, expected: Paris, answer: $.result.text}",
-        )
+    cases = tuple(cases)
+    refuse_without_accuracy(path, cases)
     content = {
         "baseline": VERSION,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "cases": fingerprint(cases),
-        "accuracy": green,
+        "accuracy": figures["accuracy"]["green"],
     }
     files.write_atomic(path, (json.dumps(content, indent=1) + "\n").encode())
+
+
+def refuse_without_accuracy(path: Path, cases: Iterable[Case]) -> None:
+    """Refuse a baseline that would hold nothing.
+
+    Raises:
+        UsageError: no case says what is `expected`.
+
+    """
+    if not any(map(scored, cases)):
+        raise UsageError(
+            "no-accuracy",
+            f"{path} would hold nothing: no case says what is `expected`, so there is no accuracy.",
+            hint="- {request: {...}, expected: Paris, answer: $.result.text}",
+        )
 
 
 def read_baseline(path: Path) -> dict[str, Any]:

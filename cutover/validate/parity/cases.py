@@ -11,12 +11,14 @@ from urllib.parse import urlsplit
 from cutover.config import Case, Parity, read_yaml, validated
 from cutover.config.parity import CaseFile
 from cutover.errors import UsageError
-from cutover.events import Observer, Silence
+from cutover.events import Note, Observer, Silence
 from cutover.validate.parity.generate import generated
 from cutover.validate.parity.recordings import read_recording
 from cutover.validate.talk import question_of, title_of
 
 RECORDING = ".jsonl"
+MASKED_TAG = "masked"
+"""`cutover record` puts it on a case in which it masked something."""
 LONGEST_NAME = 80
 
 
@@ -33,12 +35,17 @@ def load_cases(
 
     """
     if files is not None:
-        found = [pair for file in files for pair in _from_file(file)]
+        found = [pair for file in files for pair in _from_file(Path(file))]
     else:
         found = [("", case) for case in parity.cases]
         found += [pair for pattern in parity.files for file in _matching(folder, pattern) for pair in _from_file(file)]
         for number, generator in enumerate(parity.generate, start=1):
             found += [("", c) for c in generated(generator, number, parity.seed, folder, observer or Silence())]
+    masked = sum(MASKED_TAG in case.tags for _, case in found)
+    if masked and observer:
+        observer.tell(
+            Note(f"{masked} of {len(found)} cases have masked values: they ask something else than was recorded")
+        )
     return tuple(_named(_checked(parity.complete(case), where) for where, case in found))
 
 
@@ -124,7 +131,7 @@ def _from_yaml(file: Path) -> Iterator[tuple[str, Case]]:
     items = content
     if isinstance(content, dict):
         validated(CaseFile, content, file)
-        within, items = ("cases",), content["cases"]
+        within, items = ("cases",), content.get("cases", [])
     if not isinstance(items, list):
         message = f"{file}:1: expected a list of cases, or `cases:` with one."
         raise UsageError("config-invalid", message, hint=_EXAMPLE)

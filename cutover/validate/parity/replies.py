@@ -100,7 +100,7 @@ def _without_status(kind: str) -> str:
 
 
 def _failure(response: Response) -> str:
-    return ": ".join(filter(None, [str(response.kind), response.detail]))
+    return ": ".join(dict.fromkeys(filter(None, [str(response.kind), response.detail])))
 
 
 def _outcome(response: Response) -> str:
