@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
+import sys
 import time
 import urllib.request
 
@@ -11,7 +13,7 @@ import docker
 import pytest
 
 from tests.scenarios.conftest import bare_rig
-from tests.scenarios.rig import COMPOSE, Rig, ended, free_ports
+from tests.scenarios.rig import COMPOSE, Rig, Told, ended, free_ports
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 DEP = """\
@@ -150,6 +152,43 @@ def test_without_an_override_file_one_is_derived(world):
     port = told.json["ports"][str(world.rig.http)].partition(":")[2]
     assert who(port) == "new"
     assert world.rig.cutover("down", "new_test").code == 0
+    world.untouched()
+
+
+def robbed(world, thefts, *args):
+    """Run cutover while somebody takes its first test port in the gap, so many times."""
+    command = [sys.executable, "-m", "tests.scenarios.robbed", str(thefts), *args]
+    done = subprocess.run(
+        command,
+        cwd=world.rig.folder,
+        env=world.rig.environ(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    return Told(done.returncode, done.stdout, done.stderr)
+
+
+def test_a_port_that_is_taken_in_the_gap(world):
+    """Ports that cutover chose are chosen again, twice; what is up in the end is as the file says."""
+    told = robbed(world, 2, "up", "--json")
+    assert told.code == 0, told
+    assert told.err.count("Other ports are chosen") == 2, told
+    port = told.json["ports"][str(world.rig.http)].partition(":")[2]
+    assert who(port) == "new"
+    assert port in (world.rig.folder / "overrides" / "new_test.yml").read_text()
+    assert world.rig.cutover("down").code == 0
+    world.untouched()
+
+
+def test_a_port_of_the_users_own_that_is_taken_in_the_gap(world):
+    """It is his to change: refused, with who has it, and nothing left."""
+    world.override(more="")
+    told = robbed(world, 1, "up", "--json")
+    assert told.code == 1, told
+    assert told.json["error"]["reference"] == "port-taken"
+    assert "tests.scenarios.robbed" in str(told.json["error"]["evidence"])
     world.untouched()
 
 
