@@ -61,7 +61,7 @@ def line_of(passed: Passed, port: int, masker: Masker) -> dict[str, Any]:
         case["tags"] = [MASKED_TAG]
     reply = {"value": _shown(masker, told), "code": passed.code, "kind": "closed" if passed.failure else "answer"}
     line = {
-        "case": {k: v for k, v in case.items() if v not in ({}, [])},
+        "case": {k: v for k, v in case.items() if v or k not in {"headers", "envelope"}},
         "reply": {k: v for k, v in reply.items() if v is not None},
         "at": datetime.fromtimestamp(passed.at, UTC).isoformat(timespec="milliseconds"),
         "elapsed_s": None if passed.elapsed_s is None else round(passed.elapsed_s, 6),

@@ -47,21 +47,20 @@ class Relay:
     def __init__(self, target: Address, make_watch: Callable[[], Watch], port: int = 0) -> None:
         self._target = target
         self._make_watch = make_watch
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._pairs: set[Pair] = set()
         self.connections = self.unread = self.refused = 0
         self.reason = ""
         try:
             self._listener = socket.create_server((LOOPBACK, port), backlog=512)
         except OSError as error:
-            self._loop.close()
             hint = "leave --listen out to take a free port"
             raise RefusedError(
                 "port-taken", f"{LOOPBACK}:{port} cannot be listened on: {error.strerror}.", hint=hint
             ) from error
         except OverflowError as error:
-            self._loop.close()
             raise UsageError("no-port", f"{port} is no port: 1 to 65535 are.") from error
+        self._listening = threading.Event()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
 
     @property
@@ -71,29 +70,34 @@ class Relay:
 
     def start(self) -> None:
         """Begin to relay."""
+        self._loop = asyncio.new_event_loop()
         self._thread.start()
+        self._listening.wait(_CONNECT_S)
 
     def stop(self) -> None:
         """Stop listening, hang up on whoever is still there, and return when all is closed."""
-        if self._thread.is_alive():
+        if self._loop is not None and self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
         self._listener.close()
 
     def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        server = self._loop.run_until_complete(
-            self._loop.create_server(lambda: Pair(self, self._target, self._make_watch()).client, sock=self._listener)
+        assert self._loop is not None
+        loop = self._loop
+        asyncio.set_event_loop(loop)
+        server = loop.run_until_complete(
+            loop.create_server(lambda: Pair(self, self._target, self._make_watch()).client, sock=self._listener)
         )
+        loop.call_soon(self._listening.set)
         try:
-            self._loop.run_forever()
+            loop.run_forever()
         finally:
             server.close()
             for pair in list(self._pairs):
                 pair.abort()
-            self._loop.run_until_complete(asyncio.sleep(0))
-            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
-            self._loop.close()
+            loop.run_until_complete(asyncio.sleep(0))
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.close()
 
     def joined(self, pair: Pair) -> None:
         """Count a connection that began."""

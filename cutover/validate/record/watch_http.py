@@ -72,7 +72,7 @@ class HttpWatch:
                 event = self._server.next_event()
                 if isinstance(event, h11.Request):
                     self._request, self._at, self._began = event, time.time(), time.perf_counter()
-                    self._client.send(event)
+                    self._client.send(h11.Request(method=event.method, target=event.target, headers=event.headers))
                 elif isinstance(event, h11.Data):
                     self._keep(self._asked, event.data)
                     self._client.send(h11.Data(data=event.data))
@@ -96,10 +96,10 @@ class HttpWatch:
                 if isinstance(event, h11.InformationalResponse):
                     if event.status_code == _SWITCHED:
                         raise NotOurProtocolError("the connection became another protocol (101)")
-                    self._server.send(event)
+                    self._server.send(h11.InformationalResponse(status_code=event.status_code, headers=event.headers))
                 elif isinstance(event, h11.Response):
-                    self._response = event
-                    self._server.send(event)
+                    self._response = event  # h11 sends HTTP/1.1 only: said anew, without the peer's version
+                    self._server.send(h11.Response(status_code=event.status_code, headers=event.headers))
                 elif isinstance(event, h11.Data):
                     self._keep(self._told, event.data)
                     self._server.send(h11.Data(data=event.data))
@@ -113,7 +113,11 @@ class HttpWatch:
             raise NotOurProtocolError(f"not HTTP/1.1: {error}") from error
 
     def _next(self) -> None:
-        if self._server.our_state is h11.DONE and self._server.their_state is h11.DONE:
+        states = {c.our_state for c in (self._server, self._client)} | {
+            self._server.their_state,
+            self._client.their_state,
+        }
+        if states == {h11.DONE}:
             self._server.start_next_cycle()
             self._client.start_next_cycle()
             self._requests()

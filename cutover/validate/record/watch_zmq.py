@@ -150,12 +150,8 @@ class ZmqWatch:
         if len(same) == 1:
             return same[0], False
         name = _id_of(body)
-        named = [
-            n for n in same or range(len(self._waiting)) if name is not None and _id_of(self._waiting[n].frames) == name
-        ]
-        if len(named) == 1:
-            return named[0], False
-        return (named or same or [0])[0], True
+        fitting = [n for n in same or range(len(self._waiting)) if _id_of(self._waiting[n].frames) == name]
+        return (fitting or same or [0])[0], len(fitting) != 1
 
     def _tell(
         self,

@@ -71,7 +71,7 @@ def _is_noise(green: Evidence, blue: Evidence) -> bool:
     return unsure and green.present == blue.present and bool(green.stub) == bool(blue.stub)
 
 
-def _row(name: str, green: Side, blue: Side, ignore: tuple[str, ...]) -> Row:
+def _row(name: str, green: Side, blue: Side, ignore: tuple[str, ...]) -> Row:  # noqa: PLR0911  (a line for each)
     ours, theirs = green.of(name), blue.of(name)
     if name in ignore:
         return Row(name, Standing.IGNORED, ours, theirs)
@@ -81,6 +81,8 @@ def _row(name: str, green: Side, blue: Side, ignore: tuple[str, ...]) -> Row:
         return _silent(name, ours, theirs)
     if not theirs.present:
         return _missing(name, ours, theirs, green, blue) if theirs.decided else _untold(name, ours, theirs)
+    if ours.sure and not theirs.sure:
+        return _doubtful(name, ours, theirs)
     if theirs.stub and not ours.stub:
         return _stubbed(name, ours, theirs)
     return Row(name, Standing.PRESENT, ours, theirs)
@@ -107,6 +109,12 @@ def _missing(name: str, green: Evidence, blue: Evidence, ours: Side, theirs: Sid
         told = f"Blue lacks {name!r}, which green's source may have as a method{hint}."
         found = warning("maybe-missing-method", told, *_evidence(green, blue), cure=cure)
     return Row(name, Standing.MISSING, green, blue, (found,), near)
+
+
+def _doubtful(name: str, green: Evidence, blue: Evidence) -> Row:
+    told = f"Blue may lack {name!r}: its source has the name only where it may be something else."
+    found = warning("maybe-missing-method", told, *_evidence(green, blue), cure="ask blue as well (--blue-on)")
+    return Row(name, Standing.MISSING, green, blue, (found,))
 
 
 def _stubbed(name: str, green: Evidence, blue: Evidence) -> Row:

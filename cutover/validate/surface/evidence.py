@@ -119,7 +119,7 @@ class Evidence:
             said.append(f"{'not asked' if self.asked.state is State.UNASKED else 'asked'}: {self._told()}")
         if self.listed:
             said.append(f"listed: {self.listed}")
-        said += [f"source: {m.place} ({m.how}{', ' + m.reason if m.reason else ''})" for m in self.places[:4]]
+        said += [f"source: {m.place} ({_seen(m)})" for m in sorted(self.places, key=lambda m: not m.sure)[:4]]
         if self.has_list and not self.listed:
             said.append("listed: it lists others, and not this one")
         if self.has_source and not self.places:
@@ -132,3 +132,9 @@ class Evidence:
         if self.asked.state is State.UNASKED:
             return self.asked.told
         return f"{self.asked.state}{', ' + self.asked.told if self.asked.told else ''}"
+
+
+def _seen(method: Method) -> str:
+    """Return how a method was seen in the source, and how sure that is."""
+    notes = [str(method.how), method.reason, "" if method.sure else "may be something else"]
+    return ", ".join(filter(None, notes))

@@ -189,6 +189,16 @@ def test_sources_alone(tmp_path: Path) -> None:
     assert any("blue.py:3" in e and "raises NotImplementedError" in e for e in stub.evidence)
 
 
+def test_a_name_that_is_a_method_in_green_only_for_sure(tmp_path: Path) -> None:
+    """In blue it may be one: a warning, for nobody knows."""
+    (tmp_path / "green.py").write_text(SOURCE % "return 1")
+    (tmp_path / "blue.py").write_text("def f(): return 1\nSETTERS = {'load': f, 'save': f}\n")
+    surface = Surface(green_source=("green.py",), blue_source=("blue.py",))
+    verdict = run_surface(surface, tmp_path, None, None, Errors(), Silence())
+    assert verdict.passed
+    assert codes(verdict) == {"load": "maybe-missing-method", "save": "maybe-missing-method"}
+
+
 def test_what_green_says_beats_its_source(compare: Callable[..., Verdict], tmp_path: Path) -> None:
     """A table of something else in the source is no method that blue could lack."""
     (tmp_path / "green.py").write_text(SOURCE % "return 1")
