@@ -56,9 +56,9 @@ def generated(generator: Generator, number: int, seed: int, folder: Path, observ
     if len(requests) < generator.count:
         told = f"{where}: the schema gives {len(requests)} different requests; {generator.count} were asked for"
         observer.tell(Note(told))
-    common = generator.model_dump(include=set(Case.model_fields) & generator.model_fields_set)
-    name = generator.name or "generated"
-    return tuple(Case.model_validate({**common, "name": name, "request": request}) for request in requests)
+    common = {key: getattr(generator, key) for key in Case.model_fields.keys() & generator.model_fields_set}
+    common["name"] = generator.name or "generated"
+    return tuple(Case.model_validate({**common, "request": request}) for request in requests)
 
 
 def _schema(generator: Generator, number: int, folder: Path) -> tuple[Any, str]:
