@@ -56,9 +56,9 @@ def beside(session: Session, request: SwapRequest, *, keep: bool) -> Iterator[Co
         path = Path(folder) / f"{name}.yml"
         with derive(session, OverrideRequest(service=request.blue, name=name, path=path)) as derived:
             write(derived)
+            if not keep:  # before it is up: a signal may come between the two
+                closing.callback(down, session, name)
             stack = _up(session, UpRequest(name=name, ready_timeout_s=request.ready_timeout_s), derived)
-        if not keep:
-            closing.callback(down, session, name)
         green = session.daemon.of_service(project, request.green)[0]
         services = (
             _beside(session, request.green, green.id, addresses(session, Colour.GREEN)),
