@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -40,36 +40,55 @@ def find(value: Any, path: str) -> list[tuple[Location, Any]]:
     return found if whole else [(location, value) for location, _ in found]
 
 
-@lru_cache(maxsize=1024)
-def _plain_steps(path: str) -> tuple[str | None, ...] | None:
-    """Return the names of a path that has nothing but names and wildcards (None); None for any other path.
+Step = tuple[bool, str | None]
+"""Whether it looks at everything below, and a name; None for every key and item."""
 
-    Nearly every path in a settings file is one, and the library takes 4 to 25 us for what is a few look-ups: with two
+
+@lru_cache(maxsize=1024)
+def _plain_steps(path: str) -> tuple[Step, ...] | None:
+    """Return the steps of a path that has nothing but names and wildcards, after one dot or two; None for any other.
+
+    Nearly every path in a settings file is one, and the library takes 4 to 75 us for what is a few look-ups: with two
     replies, five paths and ten thousand pairs, that was half of what comparing cost.
     """
-    from jsonpath.segments import JSONPathChildSegment  # noqa: PLC0415
+    from jsonpath.segments import JSONPathChildSegment, JSONPathRecursiveDescentSegment  # noqa: PLC0415
     from jsonpath.selectors import NameSelector, WildcardSelector  # noqa: PLC0415
 
     try:
         segments = getattr(paths.compiled(path), "segments", None)
     except ValueError:
         return None
-    if segments is None or not all(isinstance(s, JSONPathChildSegment) and len(s.selectors) == 1 for s in segments):
-        return None
-    selectors = [segment.selectors[0] for segment in segments]
-    if not all(isinstance(s, NameSelector | WildcardSelector) for s in selectors):
-        return None
-    return tuple(s.name if isinstance(s, NameSelector) else None for s in selectors)
+    steps: list[Step] = []
+    for segment in segments if segments is not None else (None,):
+        if not isinstance(segment, JSONPathChildSegment | JSONPathRecursiveDescentSegment):
+            return None
+        selector = segment.selectors[0]
+        if len(segment.selectors) != 1 or not isinstance(selector, NameSelector | WildcardSelector):
+            return None
+        deep = isinstance(segment, JSONPathRecursiveDescentSegment)
+        steps.append((deep, selector.name if isinstance(selector, NameSelector) else None))
+    return tuple(steps)
 
 
-def _walked(value: Any, steps: tuple[str | None, ...]) -> list[tuple[Location, Any]]:
+def _walked(value: Any, steps: tuple[Step, ...]) -> list[tuple[Location, Any]]:
     found: list[tuple[Location, Any]] = [((), value)]
-    for name in steps:
+    for deep, name in steps:
+        inside = _with_all_below(found) if deep else found
         if name is None:
-            found = [((*at, key), item) for at, inner in found for key, item in _children(inner)]
+            found = [((*at, key), item) for at, inner in inside for key, item in _children(inner)]
         else:
-            found = [((*at, name), inner[name]) for at, inner in found if isinstance(inner, dict) and name in inner]
+            found = [((*at, name), inner[name]) for at, inner in inside if isinstance(inner, dict) and name in inner]
     return found
+
+
+def _with_all_below(found: list[tuple[Location, Any]]) -> Iterator[tuple[Location, Any]]:
+    """Yield each place and all below it, what contains before what is in it."""
+    waiting = found[::-1]
+    while waiting:
+        at, value = waiting.pop()
+        yield at, value
+        if isinstance(value, dict | list):
+            waiting += [((*at, key), item) for key, item in reversed(list(_children(value)))]
 
 
 def _children(value: Any) -> Iterable[tuple[Any, Any]]:

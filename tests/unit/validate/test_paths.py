@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import jsonpath
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cutover.errors import UsageError
 from cutover.validate.paths import find, spelt
@@ -50,3 +53,24 @@ def test_places_as_paths():
     assert find(value, spelt(location)) == [(location, 1)]
     assert spelt(("a", 0)) == "$.a[0]"
     assert spelt(()) == "$"
+
+
+NAMES = st.sampled_from(["a", "b", "0", "two words"])
+VALUES = st.recursive(
+    st.none() | st.integers(0, 3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
+    max_leaves=15,
+)
+STEPS = st.lists(
+    st.sampled_from(
+        [".a", ".b", "['two words']", "['0']", ".*", "[*]", "..a", "..*", "..['b']", "[0]", "[-1]", "[1:]"]
+    ),
+    max_size=4,
+)
+
+
+@given(st.lists(VALUES) | st.dictionaries(NAMES, VALUES), STEPS)
+def test_paths_that_are_walked_without_the_library_find_what_it_finds(value, steps):
+    """Names and wildcards, one level or all below, in the same order."""
+    path = "".join(["$", *steps])
+    assert find(value, path) == [(tuple(m.parts), m.obj) for m in jsonpath.compile(path).finditer(value)]
