@@ -28,12 +28,16 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """One wait for one container: `container` is what it was when the wait began, `deadline` on the monotonic clock."""
+    """One wait for one container: `container` is what it was when the wait began, `deadline` on the monotonic clock.
+
+    `sure` may say, while probes are not content, why they never will be.
+    """
 
     daemon: Daemon
     container: Container
     clock: Clock
     deadline: float
+    sure: Callable[[], str | None] = lambda: None
 
     @property
     def left_s(self) -> float:
@@ -71,7 +75,7 @@ def wait_for(wait: Wait, place: Place) -> Answer:
             place.port,
             deadline_s=wait.left_s,
             interval_s=INTERVAL_S,
-            give_up=lambda: hopeless(wait),
+            give_up=lambda: hopeless(wait) or wait.sure(),
         )
     except ProbeError as error:
         raise _not_ready(wait, error.message, error.evidence) from error

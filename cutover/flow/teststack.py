@@ -20,6 +20,7 @@ from cutover.flow.teststack_facts import gather
 from cutover.flow.teststack_places import places_of, test_address
 from cutover.flow.teststack_record import forget, read_record
 from cutover.flow.teststack_start import PortGoneError, reserved, see_gpu, see_image, start
+from cutover.flow.teststack_sure import Sure
 from cutover.flow.teststack_target import OVERRIDES, Target, default_name, read_target
 from cutover.flow.teststack_values import NotReadyError, TestStack, UpRequest
 from cutover.model import TEST_OF_LABEL, Container, Finding, Severity
@@ -190,7 +191,8 @@ class _Up:
         session = self.session
         timeout_s = self.request.ready_timeout_s or session.settings.ready_timeout_s
         places = places_of(session, target)
-        wait = Wait(session.daemon, container, session.clock, session.clock.monotonic() + timeout_s)
+        sure = Sure(lambda: gather(session, container, target.bindings, places), session.clock)
+        wait = Wait(session.daemon, container, session.clock, session.clock.monotonic() + timeout_s, sure)
         self._let_go()
         try:
             self._step("ready", f"{target.service} within {timeout_s:g} s", lambda: wait_ready(wait, places))
