@@ -40,10 +40,11 @@ def main() -> int:
 
 
 def tell(stack: Stack) -> None:
-    """Start the stack, then hand the ports over three times."""
+    """Start the stack, try blue beside green, then hand the ports over three times."""
     title(f"The stack, in {stack.folder}")
     stack.compose("up", "-d", "--wait", "--wait-timeout", "120")
     prove(stack, GREEN)
+    act(stack, "rehearse", GREEN, f"Rehearse: is {BLUE} a successor? It is tried beside {GREEN}, on test ports")
     act(stack, "swap", BLUE, f"Swap: {BLUE} takes the ports of {GREEN}")
     show_file(stack)
     act(stack, "rollback", GREEN, f"Roll back: {GREEN} has them again")
