@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from cutover.config import Rule, RuleKind
 from cutover.validate.parity.values import Location
@@ -13,9 +12,11 @@ from cutover.validate.paths import find
 Numbered = dict[Location, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where green's and blue's values stand: the same but for the index in lists whose order does not count."""
+class Place(NamedTuple):
+    """Where green's and blue's values stand: the same but for the index in lists whose order does not count.
+
+    A tuple, as one is made for every value that is looked at: a frozen dataclass takes three times as long.
+    """
 
     green: Location = ()
     blue: Location = ()
@@ -25,8 +26,7 @@ class Place:
         return Place((*self.green, green), (*self.blue, green if blue is None else blue))
 
 
-@dataclass(frozen=True, slots=True)
-class Inherited:
+class Inherited(NamedTuple):
     """Rules that hold for everything below the place that they name."""
 
     number: Rule | None = None
@@ -36,11 +36,11 @@ class Inherited:
     def under(self, rule: Rule) -> Inherited:
         """Return what holds below a place with this rule."""
         if rule.rule is RuleKind.NUMBER:
-            return replace(self, number=rule)
+            return self._replace(number=rule)
         if rule.rule is RuleKind.SIMILAR:
-            return replace(self, similar=rule)
+            return self._replace(similar=rule)
         if rule.rule is RuleKind.UNORDERED:
-            return replace(self, unordered=rule)
+            return self._replace(unordered=rule)
         return self
 
 
