@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import urllib.request
@@ -214,15 +215,23 @@ def _try_file(path, folder, counted):
             session = Session(Options(), Settings(), NoContainers(), stack, SystemClock(), Silence())
             with derive(session, OverrideRequest(service=name)) as derived:
                 write(derived)
-                texts.append(derived.override.text)
+                texts.append(_without_ports(derived))
         assert texts[0] == texts[1], (path.name, name)
-        assert list(_secrets(model["services"][name], texts[0])) == [], (path.name, name)
+        assert list(_secrets(model["services"][name], texts[0].replace(name, ""))) == [], (path.name, name)
         counted["services"] += 1
 
 
+def _without_ports(derived):
+    """Return the file with its test ports and its sum taken out: others may take a port at any moment."""
+    body = derived.override.text.partition("# sha256 of what follows: ")[2].partition("\n")[2]
+    for port in derived.override.ports:
+        body = re.sub(rf"\b{port.published}\b", f"<{port.legacy}>", body)
+    return body
+
+
 def _secrets(service, text):
-    """Yield the variables of a service by name whose values are in the text, numbers and names in it left out."""
+    """Yield the variables of a service by name whose values are in the text, parts of paths left out."""
     for name, value in (service.get("environment") or {}).items():
-        told = any(word in name.lower() for word in ("pass", "secret", "token", "key"))
-        if told and value and len(value) > 5 and value in text:
+        told = any(word in name.lower() for word in ("pass", "secret", "token", "_key"))
+        if told and value and len(value) > 5 and re.search(rf"(?<![\w/.-]){re.escape(value)}(?![\w/.-])", text):
             yield name
