@@ -26,6 +26,7 @@ from cutover.validate.talk import Line, question_of
 GIVE_UP = 10
 """Cases in a row without any answer of one colour, each worker counted, after which it is not asked any more."""
 TELL_EVERY_S = 0.1
+PATIENCE_S = 0.3
 TITLE = "parity"
 
 Task = tuple[int, int, int]
@@ -146,8 +147,8 @@ class _Run:
                 worker.join()
         finally:
             self._stop.set()
-            for worker in workers:
-                worker.join()
+            for worker in workers:  # an interrupted run does not wait for the time limit of what is under way
+                worker.join(PATIENCE_S)
         if self._failure:
             raise self._failure
         self._tell(force=True)

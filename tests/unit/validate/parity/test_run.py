@@ -248,6 +248,24 @@ def test_what_would_prove_nothing_is_refused(pair: Pair) -> None:
         ran((green, blue), cases=[{"to": "zmq://:1"}])
 
 
+def test_an_observer_that_fails_ends_the_run(pair: Pair) -> None:
+    """What goes wrong in a worker is raised where the run was started, and the other workers stop."""
+
+    class Broken:
+        def __init__(self) -> None:
+            self.told = 0
+
+        def tell(self, event: Event) -> None:
+            self.told += 1
+            if self.told > 1:
+                raise RuntimeError(f"no terminal: {event}")
+
+    ports = pair(echo, echo)
+    with pytest.raises(RuntimeError, match="no terminal"):
+        ran(ports, cases=cases(2000), observer=Broken(), workers=3)
+    assert not [t for t in threading.enumerate() if t.name.startswith("parity") and t.is_alive()]
+
+
 def test_every_task_is_asked_once() -> None:
     """In some order, each with a turn of its own."""
     parity = Parity.model_validate({"to": "zmq://:1", "cases": [{"repeat": 3}, {}, {"repeat": 2}]})
