@@ -240,15 +240,33 @@ def ended(process: subprocess.Popen, timeout: float = 120) -> Told:
     return Told(process.returncode, out, err)
 
 
+FIRST_PORT, LAST_PORT = 25000, 32000
+"""Below the ephemeral range, and away from where cutover itself begins to look for test ports."""
+_taken: list[socket.socket] = []
+
+
 def free_ports(count: int) -> list[int]:
-    """Return free host ports outside the ephemeral range."""
-    found, port = [], 20000 + os.getpid() % 5000
+    """Return free host ports that no other test, in this process or another, is given."""
+    found, port = [], FIRST_PORT + len(_taken) + 500 * (os.getpid() % 10)
     while len(found) < count:
-        port += 1
+        port = port + 1 if port < LAST_PORT else FIRST_PORT
         with socket.socket() as probe:
             try:
                 probe.bind(("0.0.0.0", port))
             except OSError:
                 continue
-        found.append(port)
+        if _take(port):
+            found.append(port)
     return found
+
+
+def _take(port: int) -> bool:
+    """Take a port's name, which lasts as long as this process and is scoped as ports are."""
+    name = socket.socket(socket.AF_UNIX)
+    try:
+        name.bind(f"\0cutover-tests/port/{port}")
+    except OSError:
+        name.close()
+        return False
+    _taken.append(name)
+    return True
