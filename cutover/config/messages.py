@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import re
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from cutover.config.base import AtError, Location, Model, Texts
 from cutover.config.paths import JSONPath, Paths, Wanted
@@ -35,11 +36,26 @@ class Socket(StrEnum):
     DEALER = "dealer"
 
 
+def _is_target(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in SCHEMES:
+        near = difflib.get_close_matches(parts.scheme, SCHEMES, n=1)
+        meant = f"; did you mean {near[0]}://?" if near else ""
+        raise ValueError(f"{value!r} should begin with one of {', '.join(f'{s}://' for s in SCHEMES)}{meant}")
+    if parts.port is None and parts.scheme in {"zmq", "tcp"}:  # urlsplit raises ValueError for a port that is none
+        raise ValueError(f"{value!r} names no port: {parts.scheme}://:5570")
+    return value
+
+
+Target = Annotated[str, AfterValidator(_is_target)]
+"""Where a question goes: `zmq://:5570`."""
+
+
 class Message(Model):
     """One question. Its port is the legacy one: which colour is asked decides where that leads."""
 
     name: str | None = Field(None, description="what it is called in reports; the method or path if left out")
-    to: str | None = Field(None, description="zmq://:5570, http://:6570/health, tcp://:7000; the legacy port")
+    to: Target | None = Field(None, description="zmq://:5570, http://:6570/health, tcp://:7000; the legacy port")
     request: Any = Field(None, description="what is sent: JSON for codec json and msgpack, text for raw")
     socket: Socket = Field(Socket.REQ, description="ZeroMQ: req, or dealer")
     codec: Codec = Field(Codec.JSON, description="ZeroMQ and TCP: json, msgpack or raw; HTTP: json or raw")
@@ -48,18 +64,6 @@ class Message(Model):
     headers: dict[str, str] = Field({}, description="HTTP headers")
     verify: bool = Field(True, description="HTTPS: whether the certificate has to be good")
     timeout_s: float | None = Field(None, gt=0, description="seconds for the whole question; 5 if nobody says")
-
-    @field_validator("to")
-    @classmethod
-    def _is_address(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        parts = urlsplit(value)
-        if parts.scheme not in SCHEMES:
-            raise ValueError(f"{value!r} should begin with one of {', '.join(f'{s}://' for s in SCHEMES)}")
-        if parts.port is None and parts.scheme in {"zmq", "tcp"}:  # urlsplit raises ValueError for a port that is none
-            raise ValueError(f"{value!r} names no port: {parts.scheme}://:5570")
-        return value
 
     @field_validator("request")
     @classmethod

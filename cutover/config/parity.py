@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from cutover.config.base import Model, Texts
-from cutover.config.messages import Codec, Message, Socket
+from cutover.config.messages import Codec, Message, Socket, Target
 from cutover.config.paths import JSONPath
 from cutover.config.suites import NumberRange
 
@@ -106,7 +106,7 @@ class Gate(Model):
 class Parity(Model):
     """The cases, the rules, the gate."""
 
-    to: str | None = Field(None, description="where the cases ask that do not say it")
+    to: Target | None = Field(None, description="where the cases ask that do not say it")
     socket: Socket | None = Field(None, description="ZeroMQ socket of the cases that do not say it")
     codec: Codec | None = Field(None, description="codec of the cases that do not say it")
     timeout_s: float | None = Field(None, gt=0, description="seconds for a case that does not say it")

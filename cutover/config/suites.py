@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from cutover.config.base import AtError, Model
-from cutover.config.messages import Codec, Message, Socket
+from cutover.config.messages import Codec, Message, Socket, Target
 from cutover.config.paths import JSONPath, Paths, Pattern
 from cutover.config.placeholders import NAME, names_in
 
@@ -104,7 +104,7 @@ class Step(Message):
 class Suite(Model):
     """Steps in their order; what is said here is said for each step that does not say otherwise."""
 
-    to: str | None = Field(None, description="where the steps ask that do not say it")
+    to: Target | None = Field(None, description="where the steps ask that do not say it")
     socket: Socket | None = Field(None, description="ZeroMQ socket of the steps that do not say it")
     codec: Codec | None = Field(None, description="codec of the steps that do not say it")
     timeout_s: float | None = Field(None, gt=0, description="seconds for a step that does not say it")

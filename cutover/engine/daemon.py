@@ -142,7 +142,7 @@ class Daemon:
             if details is None:
                 return []
             raw = self._client.api.logs(container_id, tail=tail)
-        text = redacted(raw.decode(errors="replace"), details["Config"].get("Env") or ())
+        text = redacted(raw.decode(errors="replace"), details["Config"])
         return [line for line in text.splitlines() if line.strip()]
 
     def run_inside(self, container_id: str, argv: list[str]) -> bytes:
@@ -165,7 +165,7 @@ class Daemon:
             details = self._details(container_id) or {}
         log = (details.get("State", {}).get("Health") or {}).get("Log") or []
         output = str(log[-1].get("Output", "")).strip() if log else ""
-        return redacted(output, (details.get("Config") or {}).get("Env") or ())
+        return redacted(output, details.get("Config"))
 
     def _container(self, container_id: str) -> DockerContainer:
         return self._client.containers.get(container_id)

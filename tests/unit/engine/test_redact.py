@@ -1,0 +1,48 @@
+"""What is masked in the output of containers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cutover.engine.redact import redacted
+
+
+@pytest.mark.parametrize(
+    ("config", "text", "expected"),
+    [
+        ({}, "nothing to hide", "nothing to hide"),
+        (None, "nothing to hide", "nothing to hide"),
+        ({"Env": ["DB_PASSWORD=hunter2", "MODE=hunter2x"]}, "login hunter2 failed", "login *** failed"),
+        ({"Env": ["MODE=production"]}, "in production", "in production"),
+        ({"Env": ["TOKEN=abc"]}, "abc is too short to be one", "abc is too short to be one"),
+        ({}, "cannot reach redis://me:pw@host/0", "cannot reach redis://***@host/0"),
+        ({"Env": ["DSN=postgres://app:hunter2pass@db/x"]}, "FATAL: hunter2pass is wrong", "FATAL: *** is wrong"),
+        ({"Env": ["DSN=postgres://app:a%40b%40c@db/x"]}, "bad password a@b@c", "bad password ***"),
+        ({"Cmd": ["serve", "--token=V4rToken", "--port", "80"]}, "got V4rToken on 80", "got *** on 80"),
+        ({"Cmd": ["serve", "--api-key", "V4rToken"]}, "key V4rToken", "key ***"),
+        ({"Cmd": ["sh", "-c", "serve --password V4rToken --fast"]}, "V4rToken refused", "*** refused"),
+        ({"Entrypoint": ["run", "--secret", "--verbose"]}, "told to be --verbose", "told to be --verbose"),
+        ({}, "argv: serve --token=V4rToken --port 80", "argv: serve --token=*** --port 80"),
+        ({}, "argv: ['--auth-token', 'V4rToken']", "argv: ['--auth-token', 'V4rToken']"),
+        ({"Env": ["A_SECRET=abcd", "B_SECRET=abcdefgh"]}, "abcdefgh", "***"),
+        ({"Env": None, "Cmd": None, "Entrypoint": None}, "as it comes", "as it comes"),
+    ],
+)
+def test_what_is_masked(config: dict[str, Any] | None, text: str, expected: str) -> None:
+    """Values of secret-looking variables and flags, passwords of URLs; not every word."""
+    assert redacted(text, config) == expected
+
+
+@pytest.mark.parametrize("flag", ["--token", "--db-password", "--api_key", "--key", "-auth", "--private-key"])
+def test_a_flag_that_sounds_secret(flag: str) -> None:
+    """Wherever it is printed."""
+    assert redacted(f"run {flag} s3cr3t now", {}) == f"run {flag} *** now"
+    assert redacted(f"run {flag}=s3cr3t now", {}) == f"run {flag}=*** now"
+
+
+@pytest.mark.parametrize("flag", ["--keyboard", "--monkey", "--author", "--port"])
+def test_a_flag_that_does_not(flag: str) -> None:
+    """Holes in every line would help nobody."""
+    assert redacted(f"run {flag} value", {}) == f"run {flag} value"
