@@ -33,6 +33,9 @@ VERBS = {
 }
 
 
+AS_JSON = "cutover.as_json"
+
+
 class LazyGroup(click.Group):
     """A group that knows its verbs' names and summaries without importing them."""
 
@@ -49,6 +52,25 @@ class LazyGroup(click.Group):
         command = getattr(importlib.import_module(VERBS[cmd_name][0]), cmd_name.replace("-", "_"))
         assert isinstance(command, click.Command)
         return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Remember whether JSON is asked for, before anything is found wrong."""
+        ctx.meta[AS_JSON] = "--json" in args
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Call the verb; a usage error is one JSON object where JSON was asked for."""
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            if not ctx.meta.get(AS_JSON):
+                raise
+            from cutover.cli.options import show_error  # noqa: PLC0415
+            from cutover.errors import UsageError  # noqa: PLC0415
+
+            verb = error.ctx.command_path if error.ctx else "cutover"
+            told = UsageError("usage", error.format_message(), hint=f"{verb} --help")
+            ctx.exit(show_error(told, as_json=True))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the verbs with their summaries."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,23 @@ SWAP_OPTIONS = (
     click.option("--suite", "suites", multiple=True, metavar="NAME", help="Suite to run before and after the move."),
     click.option("--no-suites", is_flag=True, help="Run no suite; otherwise all of cutover.yaml are run."),
     click.option("--commit", is_flag=True, help="Remove green at the end instead of keeping it warm."),
+)
+
+
+def _can_be_written(ctx: click.Context, option: click.Parameter, path: Path | None) -> Path | None:
+    """Refuse a file that cannot be written before the work is done whose result it is for."""
+    del ctx
+    if path is not None and not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise click.BadParameter(f"{path} cannot be written: is its folder there, and yours?", param=option)
+    return path
+
+
+JUNIT_OPTION = click.option(
+    "--junit",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=_can_be_written,
+    metavar="FILE",
+    help="Write the verdicts as JUnit XML.",
 )
 
 

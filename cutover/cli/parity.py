@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cutover.cli.options import PROJECT_OPTIONS, gathered, guarded, with_options
+from cutover.cli.options import JUNIT_OPTION, PROJECT_OPTIONS, gathered, guarded, with_options
 
 if TYPE_CHECKING:
     from cutover.config import Case, Parity
@@ -42,7 +42,7 @@ _WHERE = re.compile(r"(?P<host>\[[^\]]+\]|[^:\[\]]+)(?::(?P<legacy>\d+)->(?P<por
 @click.option("--workers", type=click.IntRange(1, 64), metavar="N", help="How many cases are under way at once.")
 @click.option("--baseline", type=_FILE, metavar="FILE", help="Hold blue's accuracy against this one, not green's.")
 @click.option("--save-baseline", type=_FILE, metavar="FILE", help="Write green's accuracy, to be a baseline later.")
-@click.option("--junit", type=_FILE, metavar="FILE", help="Write JUnit XML.")
+@JUNIT_OPTION
 @guarded
 def parity(**given: Any) -> int:
     r"""Ask green and blue the same, compare what they answer, and say whether the gate holds.

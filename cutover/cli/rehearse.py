@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cutover.cli.options import PROJECT_OPTIONS, gathered, guarded, with_options
+from cutover.cli.options import JUNIT_OPTION, PROJECT_OPTIONS, gathered, guarded, with_options
 from cutover.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ MOST_DEFECTS = 12
 @click.option("--no-gpu", is_flag=True, help="Reserve no GPU for the test stack.")
 @click.option("--force", is_flag=True, help="Write over an override that was edited by hand.")
 @click.option("--keep", is_flag=True, help="Leave the test stack up in the end: cutover down takes it away.")
-@click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write the verdicts as JUnit XML.")
+@JUNIT_OPTION
 @guarded
 def rehearse(maps: tuple[str, ...], no_gpu: bool, force: bool, keep: bool, junit: Path | None, **given: Any) -> int:
     """Try blue beside green: override, up, smoke, parity, surface, down.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cutover.cli.options import PROJECT_OPTIONS, gathered, guarded, with_options
+from cutover.cli.options import JUNIT_OPTION, PROJECT_OPTIONS, gathered, guarded, with_options
 
 if TYPE_CHECKING:
     from cutover.flow.session import Session
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     metavar="WHO",
     help="green, blue, test (blue's test stack), or a host whose legacy ports are asked. test if one runs, else green.",
 )
-@click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write JUnit XML.")
+@JUNIT_OPTION
 @click.option("--green", metavar="NAME", help="The service that answers on the legacy ports now.")
 @click.option("--blue", metavar="NAME", help="The service that is to replace it.")
 @guarded

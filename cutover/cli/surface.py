@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cutover.cli.options import PROJECT_OPTIONS, gathered, guarded, with_options
+from cutover.cli.options import JUNIT_OPTION, PROJECT_OPTIONS, gathered, guarded, with_options
 
 if TYPE_CHECKING:
     from cutover.config import Settings
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option("--class", "classes", multiple=True, metavar="NAME", help="Class whose public methods count.")
 @click.option("--blue-on", metavar="test|blue|HOST", help="Where blue is asked; the test stack if left out.")
 @click.option("--ask-all", is_flag=True, help="Ask for methods too whose names sound destructive; send unsafe HTTP.")
-@click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write the verdict as JUnit XML.")
+@JUNIT_OPTION
 @guarded
 def surface(  # noqa: PLR0917  (click names them)
     green_source: tuple[str, ...],

@@ -30,6 +30,7 @@ from cutover.validate.surface import run_surface
 from cutover.validate.talk import Line
 
 LOG_LINES = 12
+QUESTIONS = {"smoke", "parity", "surface"}
 RANKS = {"crashed": 0, "gave-up": 2, "gate-equal": 2}
 """What explains the others is told first; what only sums them up comes last."""
 
@@ -114,6 +115,8 @@ def rehearse(session: Session, request: OverrideRequest, *, force: bool = False,
         _part(stage, "override", "", lambda: _written(stage, force=force))
         try:
             _part(stage, "up", "", lambda: _up(stage))
+            if not suites:
+                _part(stage, "smoke", "", lambda: None)
             for name, suite in suites.items():
                 _part(stage, "smoke", name, partial(_smoke, stage, name, suite))
             _part(stage, "parity", "", lambda: _parity(stage, cases))
@@ -122,7 +125,20 @@ def rehearse(session: Session, request: OverrideRequest, *, force: bool = False,
             if not keep:
                 stage.dead = ""
                 _part(stage, "down", "", lambda: _down(stage))
-    return Rehearsal(tuple(stage.verdicts), session.clock.monotonic() - began)
+    return Rehearsal(proven(stage.verdicts), session.clock.monotonic() - began)
+
+
+def proven(verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
+    """Return the verdicts; where none of the three questions was asked, with one that says so and is no pass."""
+    asked = [v for v in verdicts if v.verb in QUESTIONS and not (v.checks and all(c.skipped for c in v.checks))]
+    if asked or not all(v.passed for v in verdicts):
+        return tuple(verdicts)
+    finding = error(
+        "nothing-proven",
+        "Blue became ready and was asked nothing: that it answers does not make it a successor.",
+        cure="write `suites:`, `parity:` or `surface:` in cutover.yaml; cutover init --print shows how",
+    )
+    return (*verdicts, Verdict("rehearse", "", "blue", findings=(finding,)))
 
 
 def _written(stage: Stage, *, force: bool) -> Verdict:

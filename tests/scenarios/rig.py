@@ -179,7 +179,7 @@ class Rig:
         client = docker.from_env(environment=self.environ())
         try:
             labels = [f"com.docker.compose.project={self.project}", f"com.docker.compose.service={service}"]
-            found = client.containers.list(all=True, filters={"label": labels})
+            found = client.containers.list(all=True, ignore_removed=True, filters={"label": labels})
             return found[0].attrs if found else None
         finally:
             client.close()

@@ -112,7 +112,8 @@ def test_dry_run_changes_nothing(rig, engine):
 
     def everything():
         files = {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in sorted(rig.folder.rglob("*")) if p.is_file()}
-        containers = {c.id: c.attrs["State"]["StartedAt"] for c in engine.containers.list(all=True) if mine(c)}
+        ours = [c for c in engine.containers.list(all=True, ignore_removed=True) if mine(c)]
+        containers = {c.id: c.attrs["State"]["StartedAt"] for c in ours}
         networks = {n.name for n in engine.networks.list() if rig.project in n.name}
         return files, containers, networks
 

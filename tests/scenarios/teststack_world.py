@@ -53,14 +53,18 @@ class World:
     def seen(self) -> dict:
         """Return the containers, with their starts, the networks and the volumes of this project and no other."""
         label = f"com.docker.compose.project={self.rig.project}"
-        containers = self.client.containers.list(all=True, filters={"label": label})
-        checks = self.client.containers.list(all=True, filters={"label": f"cutover.gpu-check={self.rig.project}"})
+        containers = self._containers(label)
+        checks = self._containers(f"cutover.gpu-check={self.rig.project}")
         return {
             "containers": {c.name: (c.id, c.attrs["State"]["StartedAt"]) for c in [*containers, *checks]},
             "networks": {n.name for n in self.client.networks.list(filters={"label": label})},
             "volumes": {v.name for v in self.client.volumes.list() if self.rig.project in v.name},
             "anonymous": {m["Name"] for c in containers for m in c.attrs["Mounts"] if m["Type"] == "volume"},
         }
+
+    def _containers(self, label: str) -> list:
+        """Return the containers with a label; others come and go beside us."""
+        return self.client.containers.list(all=True, ignore_removed=True, filters={"label": label})
 
     def override(self, name: str = "new_test", *, more: str = NEEDS_DEP, ports: tuple | None = None) -> None:
         """Write the override file of a test stack."""

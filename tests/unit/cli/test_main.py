@@ -52,6 +52,24 @@ def test_help_lists_every_verb_in_the_order_in_which_a_person_meets_them() -> No
     assert [line.split()[0] for line in lines if line.startswith("  ") and line[2] != " "] == list(VERBS)
 
 
+def test_a_usage_error_is_one_json_object_where_json_is_asked_for() -> None:
+    """A program that reads stdout finds it there, whatever was wrong."""
+    told = call("parity", "--limit", "0", "--json")
+    assert told.exit_code == 2
+    error = json.loads(told.stdout)["error"]
+    assert error["reference"] == "usage"
+    assert "--limit" in error["message"]
+    plain = call("parity", "--limit", "0")
+    assert (plain.exit_code, plain.stdout) == (2, "")
+
+
+def test_a_result_file_that_cannot_be_written_is_told_before_the_work(tmp_path: Path) -> None:
+    """Not after minutes of asking."""
+    told = call("smoke", "--junit", str(tmp_path / "nowhere" / "x.xml"))
+    assert told.exit_code == 2
+    assert "cannot be written" in told.stderr
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_a_help_page(verb: str) -> None:
     """Every option says something; `--json` is there wherever there is a result."""
