@@ -11,6 +11,12 @@ from tests.scenarios.rig import free_ports
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(180)]
 LIMIT_S = 60
+SMOKE = """\
+suites:
+  work:
+    to: zmq://:{zmq}
+    steps: [{{name: double, request: {{method: double, number: 21}}, expect: {{json: {{result: 42}}}}}}]
+"""
 DEFECTS = [
     ("missing_method", {"missing-method": "'list_models'"}),
     ("renamed_key", {"renamed-key": "'text' in green is 'output' in blue"}),
@@ -76,3 +82,30 @@ def test_each_defect_is_red_and_has_a_name(demo, fault, expected):
     found = named(told)
     for name, words in expected.items():
         assert any(words in message for message in found.get(name, ())), found
+
+
+def test_a_blue_that_is_asked_nothing_is_red(rig):
+    """It became ready; that is no proof, and what to write is said. Nothing stays, green serves."""
+    before = rig.container("old")["Id"], rig.state()
+    told = rig.cutover("rehearse")
+    assert told.code == 1, told
+    assert "nothing-proven" in told.out
+    assert "suites:" in told.out
+    assert rig.container("new_test") is None
+    assert (rig.container("old")["Id"], rig.state()) == before
+    assert rig.answers() == "old"
+
+
+def test_parts_that_nobody_wrote_anything_for_are_said(rig):
+    """One of the three questions is enough for green."""
+    settings = rig.folder / "cutover.yaml"
+    settings.write_text(settings.read_text() + SMOKE.format(zmq=rig.zmq))
+    told = rig.cutover("rehearse")
+    assert told.code == 0, told
+    assert "skip parity: nothing of it is in cutover.yaml" in told.out
+    assert "green: nothing is wrong" in told.out
+    rig.env["NEW_FAIL"] = "lazy"
+    told = rig.cutover("rehearse")
+    assert told.code == 1, told
+    assert "42" in told.out
+    assert rig.container("new_test") is None
