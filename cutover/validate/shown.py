@@ -8,8 +8,10 @@ from typing import Any
 from cutover.probes.spec import mask, mask_text
 from cutover.validate.paths import Location
 from cutover.validate.talk import Response
+from cutover.validate.talk.codec import text_of
 
 MOST_CHARS = 160
+_MOST_FRAMES = 5
 
 
 def shown(value: Any, location: Location = ()) -> str:
@@ -23,10 +25,12 @@ def shown(value: Any, location: Location = ()) -> str:
 
 
 def body(response: Response) -> str:
-    """Return the reply itself, shortened."""
-    if isinstance(response.value, str):
-        return _short(mask_text(response.value))
-    return shown(response.value)
+    """Return the reply itself, shortened, with the ZeroMQ frames before it where there are any."""
+    value = response.value
+    last = _short(mask_text(value)) if isinstance(value, str) else shown(value)
+    frames = ", ".join(_short(mask_text(text_of(frame))) for frame in response.frames[:_MOST_FRAMES])
+    more = f" and {len(response.frames) - _MOST_FRAMES} more" if len(response.frames) > _MOST_FRAMES else ""
+    return f"{last} (after the frames {frames}{more})" if frames or more else last
 
 
 def _short(text: str) -> str:

@@ -24,6 +24,7 @@ class Raw:
     headers: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
     at: float = field(default_factory=time.perf_counter)
+    frames: tuple[bytes, ...] = ()
 
 
 def answer(exchange: Callable[[Question, Deadline], Raw], question: Question) -> Response:
@@ -47,7 +48,7 @@ def _read(raw: Raw, question: Question, elapsed_s: float) -> Response:
             value = text_of(raw.body)
             if not _is_text(raw):
                 kind, detail = ResponseKind.GARBLED, str(error)
-    return Response(kind, value, raw.body, raw.code, raw.headers, elapsed_s, detail)
+    return Response(kind, value, raw.body, raw.code, raw.headers, elapsed_s, detail, raw.frames)
 
 
 def _is_text(raw: Raw) -> bool:

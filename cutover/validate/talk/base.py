@@ -62,6 +62,7 @@ class Response:
 
     `value` is the decoded body (JSON, msgpack, or text; None where nothing came), `body` its bytes, `code` the HTTP
     status. `kind` GARBLED is a body that its codec cannot read; `value` is then its text. `detail` says what failed.
+    `frames` is what stood before the body in a ZeroMQ reply, without the delimiter.
     """
 
     kind: ResponseKind
@@ -71,6 +72,7 @@ class Response:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     elapsed_s: float = 0.0
     detail: str = ""
+    frames: tuple[bytes, ...] = field(default=(), repr=False)
 
     @property
     def answered(self) -> bool:

@@ -19,7 +19,6 @@ from cutover.probes.wire import timed_out
 from cutover.probes.zeromq import EVENTS, HUNG_UP, endpoint, protocol_failure
 from cutover.validate.talk.answer import MAX_BODY_BYTES, Raw, answer
 from cutover.validate.talk.base import Address, Question, Response
-from cutover.validate.talk.codec import text_of
 
 _OPTIONS = {
     zmq.LINGER: 0,
@@ -133,8 +132,7 @@ class ZmqConnection:
             del frames[0]
         elif self._dealer:
             note = "no empty delimiter in the reply: a REQ client would never see it"
-        extra = {f"frame-{number}": text_of(frame) for number, frame in enumerate(frames[:-1])}
-        return Raw(frames[-1], headers=extra, note=note)
+        return Raw(frames[-1], note=note, frames=tuple(frames[:-1]))
 
     def _notice(self, sock: zmq.Socket[bytes]) -> Raw | None:
         assert self._monitor is not None

@@ -151,3 +151,10 @@ def test_values_that_are_long_or_odd():
     assert message.startswith('$.a: expected 1, seen "\\u001b[31m\\nxxx')
     assert message.endswith("... (514 characters)")
     assert told({"json": {"a": 1}}, {"a": b"\x00"}) == [("json-differs", "$.a: expected 1, seen \"b'\\\\x00'\"")]
+
+
+def test_the_frames_before_the_last_are_shown():
+    """What a ZeroMQ reply says before its body is part of what was seen: a status may stand there."""
+    response = Response(ResponseKind.ANSWER, {"status": "error"}, frames=(b"ERR \xff", *[b"x"] * 6))
+    (found,) = findings(Expect(), response, JUDGE)
+    assert found.evidence == ('{"status": "error"} (after the frames ERR \\xff, x, x, x, x and 2 more)',)

@@ -48,7 +48,7 @@ def test_envelope_codec_and_frames(zmq_server, ask_at):
     response = ask({"a": [1, 2.5, None]}, envelope=["v1", "x"], codec="msgpack")
     assert seen == [[b"v1", b"x", msgpack.packb({"a": [1, 2.5, None]})]]
     assert response.value == {"ok": True, "raw": b"\xff", 1: 2}
-    assert response.headers == {"frame-0": "header"}
+    assert response.frames == (b"header",)
 
 
 def test_raw_text_stays_what_it_is(zmq_server, ask_at):
