@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Any
 
 from cutover.clock import Clock
 from cutover.errors import NeedsHandsError, UsageError
-from cutover.files import private_folder
+from cutover.files import private_folder, write_atomic
 from cutover.flow.journal import Kind, Record, read
 
 STATE_FOLDER = ".cutover"
@@ -145,6 +146,7 @@ def state_folder(path: Path) -> Path:
     """
     private_folder(path)
     ignore = path / ".gitignore"
-    if not ignore.exists():
-        ignore.write_text("*\n")
+    with contextlib.suppress(OSError):  # a disk that is full keeps nobody from going back
+        if not ignore.exists() or not ignore.stat().st_size:  # an empty one is what a full disk left once
+            write_atomic(ignore, b"*\n", mode=0o644)
     return path

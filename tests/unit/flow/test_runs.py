@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import stat
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 
 from cutover.errors import ExitCode, UsageError
 from cutover.flow.journal import Journal, Kind
-from cutover.flow.runs import Result, Run, Runs
+from cutover.flow.runs import Result, Run, Runs, state_folder
 from tests.unit.flow.world import START, FakeClock
 
 STEP = {"kind": "backup", "resource": "f", "prior": {}}
@@ -91,6 +93,25 @@ def test_a_gitignore_of_the_users_own_is_left_alone(tmp_path: Path) -> None:
     ignore.write_text("*.lock\n")
     Runs(tmp_path, "shop").new(FakeClock())
     assert ignore.read_text() == "*.lock\n"
+
+
+def test_an_empty_gitignore_is_mended(tmp_path: Path) -> None:
+    """A disk that was full left it so; and it is written whole or not at all."""
+    ignore = tmp_path / ".cutover" / ".gitignore"
+    ignore.parent.mkdir()
+    ignore.touch()
+    state_folder(ignore.parent)
+    assert ignore.read_text() == "*\n"
+
+
+def test_a_full_disk_keeps_nobody_from_the_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is left half written, and who wants to go back can."""
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert list(state_folder(tmp_path / "state").iterdir()) == []
 
 
 def test_looking_makes_nothing(tmp_path: Path) -> None:
