@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from cutover.events import Note
 from cutover.flow.ready import Place
 from cutover.flow.request import probes_of
@@ -16,13 +18,14 @@ LOOPBACK = frozenset({"127.0.0.1", "::1"})
 
 
 def places_of(session: Session, target: Target) -> tuple[Place, ...]:
-    """Return where each probe is to ask, a TCP connection to each test port where none is configured.
+    """Return where each probe is to ask, and a TCP connection to each test port for which there is none.
 
     What cannot be asked from here is told and left out: a probe of another port, or of an Engine whose test ports are
     bound to that machine's own loopback.
     """
     found = []
-    for spec in probes_of(session.options, session.settings) or default_probes(target):
+    asked = probes_of(session.options, session.settings)
+    for spec in (*asked, *default_probes(target, {spec.port for spec in asked})):
         binding = target.ports.get(spec.port)
         if binding is None:
             session.observer.tell(Note(f"probe {spec} is not asked: {spec.port} is no port of {target.service}"))
@@ -35,10 +38,10 @@ def places_of(session: Session, target: Target) -> tuple[Place, ...]:
     return tuple(found)
 
 
-def default_probes(target: Target) -> tuple[ProbeSpec, ...]:
-    """Return a TCP connection for each port: the least that a service can be asked."""
+def default_probes(target: Target, asked: Collection[int] = ()) -> tuple[ProbeSpec, ...]:
+    """Return a TCP connection for each port that is not asked otherwise: the least that a service can be asked."""
     tcp = (legacy for legacy, binding in target.ports.items() if binding.protocol is Protocol.TCP)
-    return tuple(parse(f"tcp://:{legacy}") for legacy in tcp)
+    return tuple(parse(f"tcp://:{legacy}") for legacy in tcp if legacy not in asked)
 
 
 def test_address(session: Session, binding: PortBinding) -> Address:

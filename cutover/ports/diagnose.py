@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -71,6 +72,12 @@ class Facts:
         """Return its TCP listeners."""
         return tuple(x for x in self.listeners or () if x.protocol is Protocol.TCP)
 
+    @property
+    def unmet(self) -> tuple[int, ...]:
+        """Return the targets on which nobody listens; where a probe was answered, somebody does by now."""
+        met = {x.port for x in self.open} | {p.target for p in self.probed if p.ok}
+        return tuple(t for t in self.targets if t not in met)
+
 
 def diagnose(facts: Facts) -> tuple[Finding, ...]:
     """Return what is wrong, the root cause first, what is only worth knowing last; nothing where all is well."""
@@ -84,7 +91,10 @@ _ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
 def _gpu_refused(facts: Facts) -> Iterator[Finding]:
     if facts.gpu_refusal:
         yield _error(
-            "gpu-refused", "The Engine does not take its GPU reservation.", [facts.gpu_refusal], "cutover up --no-gpu"
+            "gpu-refused",
+            "The Engine does not take its GPU reservation.",
+            [facts.gpu_refusal],
+            f"cutover up {facts.container.service} --no-gpu",
         )
 
 
@@ -120,10 +130,9 @@ def _not_where_published(facts: Facts) -> Iterator[Finding]:
     """Say for each published port on which nobody listens where the service listens instead, and what told it so."""
     if not facts.container.running or facts.listeners is None:
         return
-    unmet = [t for t in facts.targets if not any(x.port == t for x in facts.open)]
     spare = [x for x in facts.open if x.port not in facts.targets]
     told = [s for s in facts.settings if s.port not in facts.targets and any(x.port == s.port for x in spare)]
-    for target in unmet:
+    for target in facts.unmet:
         if told:
             yield _mismatch(facts, target, _nearest(told, target, lambda s: s.port))
         elif near := [x for x in spare if x.port < EPHEMERAL_FROM]:
@@ -159,11 +168,12 @@ def _nothing(facts: Facts, target: int) -> Iterator[Finding]:
     suspects = [s for s in facts.settings if s.port not in facts.targets and _OWN_PORT.fullmatch(s.name.split()[-1])]
     if suspects:
         evidence.insert(0, f"{suspects[0]} disagrees with the published target {target}")
+    longer = 60 * max(1, math.ceil(facts.seconds / 30))
     yield _error(
         "nothing-listens",
         f"Nobody listens on {target} inside {facts.container.name}, {facts.seconds:.0f} s after its start.",
         evidence,
-        "it may still be loading: cutover up --ready-timeout S; else see its log",
+        f"it may still be loading: cutover up {facts.container.service} --ready-timeout {longer}; else see its log",
     )
 
 
@@ -211,10 +221,9 @@ def _reachable(facts: Facts, target: int) -> bool:
 
 def _not_published(facts: Facts) -> Iterator[Finding]:
     """Warn of what listens beside a published port that nobody serves; where all are served it is nobody's business."""
-    unmet = [t for t in facts.targets if not any(x.port == t for x in facts.open)]
     for port in sorted({x.port for x in facts.open if not x.loopback_only and x.port < EPHEMERAL_FROM}):
         if port not in facts.targets:
-            severity = Severity.WARNING if unmet else Severity.INFO
+            severity = Severity.WARNING if facts.unmet else Severity.INFO
             message = f"{facts.container.name} listens on {port}, which is not published."
             yield Finding("listened-not-published", severity, message, tuple(_listening(facts)), None)
 

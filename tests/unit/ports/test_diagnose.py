@@ -25,7 +25,8 @@ def facts(**changes: Any) -> Facts:
         probed=(replace(ASKED, ok=True, replied=True, detail=""),),
         seconds=12.4,
     )
-    return replace(well, **changes)
+    contradicted = {"probed": ()} if "listeners" in changes else {}
+    return replace(well, **{**contradicted, **changes})
 
 
 def codes(found: Facts) -> list[str]:
@@ -127,6 +128,21 @@ def test_a_suspect_is_named_while_nobody_listens_yet() -> None:
     (found,) = diagnose(facts(listeners=(), targets=(5570,), settings=settings))
     assert found.evidence[0] == "environment PORT=5571 disagrees with the published target 5570"
     assert not any("6379" in line for line in found.evidence)
+
+
+def test_what_answered_is_there() -> None:
+    """The socket tables were read a moment before the port opened: the answer is the later word."""
+    answered = Probed("tcp://:6570", 6570, ok=True, replied=True)
+    assert codes(facts(listeners=listening(5570), probed=(answered,))) == []
+    assert codes(facts(listeners=listening(5570), probed=(replace(answered, ok=False),))) == ["nothing-listens"]
+
+
+def test_cures_name_the_test_stack() -> None:
+    """Each can be copied: the name is in it, and a time that is longer than the one that was too short."""
+    (loading,) = diagnose(facts(listeners=listening(5570), seconds=121.0))
+    assert "cutover up new_test --ready-timeout 300" in str(loading.cure)
+    (refused,) = diagnose(facts(gpu_refusal="nvml error"))
+    assert refused.cure == "cutover up new_test --no-gpu"
 
 
 def test_what_is_wrong_comes_before_what_is_worth_knowing() -> None:
