@@ -103,8 +103,8 @@ class Errors(Model):
         description="JSONPath -> value (or /regular expression/); one that fits makes it an error",
     )
     kind: Paths = Field(
-        ("$.error.code", "$.error.type", "$.code", "$.error"),
-        description="JSONPaths of what kind of error it is; the first that is there counts",
+        ("$.error.code", "$.error.type", "$.code", "$.error", "$.error_code", "$.error_type"),
+        description="JSONPaths of what kind of error it is; the first that is there names it, parity compares them all",
     )
 
 

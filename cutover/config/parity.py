@@ -91,6 +91,14 @@ class Mode(StrEnum):
     TURN = "turn"
 
 
+class Lenient(StrEnum):
+    """Differences around the body of a reply, which no JSONPath names."""
+
+    FRAMES = "frames-differ"
+    LOCATION = "location-differs"
+    CONTENT_TYPE = "content-type-differs"
+
+
 class Gate(Model):
     """What must hold for parity to pass. Shares are from 0 to 1, durations are seconds."""
 
@@ -114,6 +122,9 @@ class Parity(Model):
     files: Texts = Field((), description="YAML files with lists of cases, or recordings (.jsonl); * is allowed")
     generate: tuple[Generator, ...] = Field((), description="cases made from a JSON Schema")
     rules: tuple[Rule, ...] = Field((), description="how replies are compared; what no rule names must be equal")
+    warn: tuple[Lenient, ...] = Field(
+        (), description="what may differ around the body: ZeroMQ frames before it, a redirect's target, its media type"
+    )
     mode: Mode = Field(Mode.TURN, description="parallel: both at once; turn: one after the other")
     workers: int = Field(1, ge=1, le=64, description="how many cases are under way at once")
     seed: int = Field(0, description="shuffles the cases; the same seed gives the same order and the same cases")

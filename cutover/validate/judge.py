@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 from typing import Any
 
 from cutover.config import Errors, paths
@@ -13,6 +14,7 @@ from cutover.validate.talk import Response, ResponseKind
 UNKNOWN_KIND = "error"
 _FIRST_ERROR_STATUS = 400
 _KIND_CHARS = 80
+_STATUSES = frozenset(map(int, HTTPStatus))
 
 
 class Judge:
@@ -20,6 +22,7 @@ class Judge:
 
     def __init__(self, errors: Errors) -> None:
         self._errors = errors
+        self._chosen = "kind" in errors.model_fields_set
 
     def error_kind(self, response: Response) -> str | None:
         """Return what kind of error a response is, None if it is none.
@@ -35,12 +38,31 @@ class Judge:
             return self._named(response.value) or UNKNOWN_KIND
         return None
 
+    def kinds(self, response: Response) -> tuple[str, ...]:
+        """Return what each path of `errors.kind` says of an error, "" where it says nothing.
+
+        Where nobody chose the paths, what only repeats the HTTP status (404, `Not Found`), or is `error`, says nothing.
+        """
+        empty = frozenset() if self._chosen else _saying_nothing(response.code)
+        named = (tuple(_texts_at(response.value, path)) for path in self._errors.kind)
+        return tuple(" ".join(text for text in texts if text.casefold() not in empty) for texts in named)
+
     def _named(self, value: Any) -> str:
-        for path in self._errors.kind:
-            for _, found in find(value, path):
-                if isinstance(found, str | int) and not isinstance(found, bool) and str(found).strip():
-                    return " ".join(str(found).split())[:_KIND_CHARS]
-        return ""
+        texts = (text for path in self._errors.kind for text in _texts_at(value, path))
+        return next(texts, "")[:_KIND_CHARS]
+
+
+def _texts_at(value: Any, path: str) -> Iterator[str]:
+    for _, found in find(value, path):
+        if isinstance(found, str | int) and not isinstance(found, bool) and str(found).strip():
+            yield " ".join(str(found).split())
+
+
+def _saying_nothing(code: int | None) -> frozenset[str]:
+    if code is None:
+        return frozenset({UNKNOWN_KIND})
+    phrase = HTTPStatus(code).phrase.casefold() if code in _STATUSES else ""
+    return frozenset({UNKNOWN_KIND, str(code), phrase, f"{code} {phrase}"})
 
 
 def describes(conditions: Mapping[str, Any], value: Any) -> bool:

@@ -7,16 +7,20 @@ or is not at the path, scores nothing. Blue's regression is (green - blue) / gre
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from cutover.config import Case, Gate
 from cutover.model import Finding
+from cutover.validate.parity.difference import SHOWN, value_text
 from cutover.validate.parity.leaves import as_written, similarity, within
 from cutover.validate.parity.values import ABSENT, kind_of, same
 from cutover.validate.paths import find
 from cutover.validate.results import error
 from cutover.validate.talk import Response
+
+NOTHING_MEASURED = "nothing-measured"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,57 @@ class Accuracy:
             return {"n": 0, "exact": None, "similarity": None, "correct": None}
         sums = {"exact": self._exact, "similarity": self._similarity, "correct": self._correct}
         return {"n": self.n, **{name: round(value / self.n, 6) for name, value in sums.items()}}
+
+
+class Measured:
+    """Whether there was anything to measure: what green's replies have where the answers should be."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self._paths: dict[str, list[int]] = {}
+        self._first: dict[str, Any] = {}
+        self._wrong: tuple[str, ...] = ()
+
+    def add(self, case: Case, response: Response, colour: str) -> None:
+        """Take a reply to a case whose right answer is known; only green's counts."""
+        if colour != "green" or not response.answered:
+            return
+        path = case.answer or self._gate.answer or "$"
+        answer = answer_in(response, path)
+        counts = self._paths.setdefault(path, [0, 0])
+        counts[0] += 1
+        counts[1] += answer is not ABSENT
+        if answer is ABSENT:
+            self._first.setdefault(path, value_text(response.value)[:SHOWN])
+        elif not self._wrong and not score(case, response, self._gate).correct:
+            self._wrong = tuple(f"{who} {value_text(v)[:SHOWN]}" for who, v in _both(case.expected, answer))
+
+    def findings(self, reference: dict[str, Any], what: str) -> Iterator[Finding]:
+        """Yield that the accuracy says nothing: no answer stands where it is looked for, or none is right."""
+        empty = [(path, counts[0]) for path, counts in self._paths.items() if not counts[1]]
+        for path, cases in empty:
+            yield error(
+                NOTHING_MEASURED,
+                f"no reply of green has anything at {path}, where the answer should be ({_cases(cases)})",
+                f"green: {self._first[path]}",
+                cure="`answer:` of the case, or of the gate, is the JSONPath of the answer in the reply",
+            )
+        asked = sum(counts[0] for counts in self._paths.values())
+        if asked and not empty and not reference["correct"]:
+            yield error(
+                NOTHING_MEASURED,
+                f"{what} has the right answer to none of {_cases(asked)}: being no worse proves nothing",
+                *self._wrong,
+                cure="are `expected:` and `answer:` right? cutover parity --json shows each case",
+            )
+
+
+def _both(expected: Any, answer: Any) -> tuple[tuple[str, Any], ...]:
+    return ("expected:", expected), ("green:", answer)
+
+
+def _cases(number: int) -> str:
+    return "1 case" if number == 1 else f"{number} cases"
 
 
 def scored(case: Case) -> bool:

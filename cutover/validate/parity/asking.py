@@ -38,6 +38,12 @@ class Pair:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
+    def own(self, question: Question) -> tuple[tuple[Address, ...], tuple[Address, ...]]:
+        """Return under which addresses green and blue know themselves: the real one, and that of the legacy port."""
+        found = (self._green.address_of(question), self._blue.address_of(question))
+        green, blue = ((address, Address(address.host, question.port)) for address in found)
+        return green, blue
+
     def ask(self, question: Question, turn: int) -> tuple[Response, Response]:
         """Return green's and blue's response; in an odd turn blue is asked first.
 

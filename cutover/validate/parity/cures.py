@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from cutover.config.parity import Lenient
+from cutover.model import Severity
 from cutover.validate.parity.difference import Difference
 from cutover.validate.parity.values import general_path, kind_of
 
@@ -11,7 +13,9 @@ _LOOK = {
     "green-failed": "is green up? cutover smoke --on green",
     "no-answer": "is blue still up? cutover status; docker logs shows why it stopped",
     "error-turned-ok": "blue has to refuse what green refuses; clients rely on the error",
-    "error-differs": "clients tell errors apart by their kind: blue has to name them as green does",
+    "error-differs": "clients tell errors apart by their kind: blue has to name them as green does; `errors: kind:` in "
+    "cutover.yaml says where the kind stands",
+    "not-judged": "is it the service's own reply? the case may ask for less, or `codec:` may be another",
     "stack-trace": "blue catches it, logs it, and answers with an error that says what the client did wrong",
     "renamed-key": "clients read the old name: blue has to answer under it, or under both",
     "missing-key": "clients may read it: blue has to answer it",
@@ -28,6 +32,7 @@ _RULED = frozenset(
         "extra-item",
     ]
 )
+_AROUND = frozenset(Lenient)
 _NEAR = 0.01
 
 
@@ -35,6 +40,8 @@ def cure_for(difference: Difference) -> str | None:
     """Return what to do about a difference; None where nothing is known."""
     if difference.code in _RULED and difference.path != "$":
         return f"if it is meant to differ: {rule_for(difference)}"
+    if difference.code in _AROUND and difference.severity is Severity.ERROR:
+        return f"if it is meant to differ, under `parity:`  warn: [{difference.code}]"
     return _LOOK.get(difference.code)
 
 

@@ -11,11 +11,14 @@ from cutover.model import Finding, Severity
 from cutover.validate.parity.accuracy import regressed, regression
 from cutover.validate.parity.cures import rule_for
 from cutover.validate.parity.latency import slower
-from cutover.validate.parity.replies import GREEN_FAILED
+from cutover.validate.parity.replies import GREEN_FAILED, NOT_JUDGED, STACK_TRACE
 from cutover.validate.parity.tally import Group, Tally
 from cutover.validate.results import Check, Verdict, error, warning
 
 Baseline = Mapping[str, Any]
+_NEVER_TOLERATED = frozenset({GREEN_FAILED, NOT_JUDGED, STACK_TRACE})
+_LOOK_AT_IT = "ask for it by hand and look; the case may ask for less, or `codec:` may be another"
+_MEND_IT = "blue catches it, logs it, and answers with an error that says what the client did wrong"
 
 
 def verdict_of(tally: Tally, parity: Parity, figures: dict[str, Any], baseline: Baseline | None) -> Verdict:
@@ -42,10 +45,7 @@ def verdict_of(tally: Tally, parity: Parity, figures: dict[str, Any], baseline: 
 def _findings(
     tally: Tally, gate: Gate, latency: dict[str, Any], accuracy: dict[str, Any] | None, other_cases: bool
 ) -> Iterator[Finding]:
-    if tally.unjudged:
-        message = f"green did not answer {tally.unjudged} of {tally.done} cases: there was nothing to compare blue with"
-        names = next(g.names for g in tally.groups.values() if g.code == GREEN_FAILED)
-        yield error(GREEN_FAILED, message, f"first: {', '.join(names)}", cure="is green up? cutover smoke --on green")
+    yield from _not_to_be_tolerated(tally)
     if tally.gave_up:
         cure = "is it still up? cutover status; docker logs shows why it stopped"
         yield error("gave-up", f"{tally.gave_up}: the cases that were left were not asked", cure=cure)
@@ -61,7 +61,9 @@ def _findings(
         yield late
     if accuracy:
         named = "the baseline" if "baseline" in accuracy else "green"
-        lost = regressed(accuracy.get("baseline") or accuracy["green"], accuracy["blue"], gate, named)
+        reference = accuracy.get("baseline") or accuracy["green"]
+        yield from tally.measured.findings(reference, named)
+        lost = regressed(reference, accuracy["blue"], gate, named)
         if lost:
             yield lost
     if other_cases:
@@ -69,9 +71,30 @@ def _findings(
         yield warning("baseline-of-other-cases", message, cure="cutover parity --save-baseline FILE")
 
 
+def _not_to_be_tolerated(tally: Tally) -> Iterator[Finding]:
+    """Yield what fails however many answers may differ: nothing to compare with, and stack traces shown to clients."""
+    failed, unread = tally.failed[GREEN_FAILED], tally.failed[NOT_JUDGED]
+    if failed:
+        message = f"green did not answer {failed} of {tally.done} cases: there was nothing to compare blue with"
+        cure = "is green up? cutover smoke --on green"
+        yield error(GREEN_FAILED, message, *_first(tally, GREEN_FAILED), cure=cure)
+    if unread:
+        message = f"in {unread} of {tally.done} cases neither reply could be read: whether they are equal is not known"
+        yield error(NOT_JUDGED, message, *_first(tally, NOT_JUDGED), cure=_LOOK_AT_IT)
+    if tally.leaked:
+        message = f"blue shows its clients a stack trace in {tally.leaked} of {tally.done} cases, green does not"
+        yield error(STACK_TRACE, message, *_first(tally, STACK_TRACE), cure=_MEND_IT)
+
+
+def _first(tally: Tally, code: str) -> Iterator[str]:
+    names = next((g.names for g in tally.groups.values() if g.code == code), None)
+    if names:
+        yield f"first: {', '.join(names)}"
+
+
 def _cure(tally: Tally) -> str:
     """Name the one rule that would do where all differences are at one path: services that tell who they are."""
-    wrong = [g for g in tally.groups.values() if g.severity is Severity.ERROR and g.code != GREEN_FAILED]
+    wrong = [g for g in tally.groups.values() if g.severity is Severity.ERROR and g.code not in _NEVER_TOLERATED]
     if len({g.path for g in wrong}) == 1 and tally.different > 1 and wrong[0].path != "$":
         rule = rule_for(wrong[0].first)
         return f"every difference is at {wrong[0].path}; if it is meant to be so, under `parity: rules:`  {rule}"
@@ -85,7 +108,9 @@ def _tolerated(check: Check) -> Check:
     return replace(
         check,
         findings=tuple(
-            f if f.severity is not Severity.ERROR or f.code == GREEN_FAILED else replace(f, severity=Severity.WARNING)
+            f
+            if f.severity is not Severity.ERROR or f.code in _NEVER_TOLERATED
+            else replace(f, severity=Severity.WARNING)
             for f in check.findings
         ),
     )

@@ -186,9 +186,12 @@ class _Run:
     def _do(self, pair: Pair, task: Task) -> None:
         turn, index, repetition = task
         case = self._cases[index]
-        replies = pair.ask(question_of(case), turn)
+        question = question_of(case)
+        replies = pair.ask(question, turn)
         began = time.perf_counter()
-        found = compare_replies(*replies, self._rules(case), self._judge)
+        found = compare_replies(
+            *replies, self._rules(case), self._judge, own=pair.own(question), warn=self._parity.warn
+        )
         took_s = time.perf_counter() - began
         with self._lock:
             self.tally.compare_s += took_s

@@ -7,11 +7,11 @@ from typing import Any
 
 from cutover.config import Case, Gate
 from cutover.model import Finding, Severity
-from cutover.validate.parity.accuracy import Accuracy, score, scored
+from cutover.validate.parity.accuracy import Accuracy, Measured, score, scored
 from cutover.validate.parity.cures import cure_for
 from cutover.validate.parity.difference import Difference
 from cutover.validate.parity.latency import Latency
-from cutover.validate.parity.replies import GREEN_FAILED
+from cutover.validate.parity.replies import GREEN_FAILED, NOT_JUDGED, STACK_TRACE
 from cutover.validate.parity.values import general_path
 from cutover.validate.results import Check
 from cutover.validate.talk import Response
@@ -50,7 +50,9 @@ class Tally:
         self.accuracy = {"green": Accuracy(), "blue": Accuracy()}
         self.checks: dict[int, Check] = {}
         self.groups: dict[tuple[str, str, Severity], Group] = {}
-        self.equal = self.different = self.unjudged = 0
+        self.measured = Measured(gate)
+        self.equal = self.different = self.leaked = 0
+        self.failed = {GREEN_FAILED: 0, NOT_JUDGED: 0}
         self.compare_s = 0.0
         self._in_full = 0
         self.silent = {"green": 0, "blue": 0}
@@ -66,6 +68,7 @@ class Tally:
             if response.answered:
                 self.latency[colour].add(response.elapsed_s)
             if scored(case):
+                self.measured.add(case, response, colour)
                 self.accuracy[colour].add(score(case, response, self._gate))
         self._count(found)
         self._group(name, case, green, found)
@@ -78,14 +81,21 @@ class Tally:
         return self.equal + self.different + self.unjudged
 
     @property
+    def unjudged(self) -> int:
+        """Return how many cases say nothing about blue, as there was nothing that it could be compared with."""
+        return sum(self.failed.values())
+
+    @property
     def judged(self) -> int:
         """Return how many cases green answered, so that blue could be compared."""
         return self.equal + self.different
 
     def _count(self, found: tuple[Difference, ...]) -> None:
         errors = {d.code for d in found if d.severity is Severity.ERROR}
-        if GREEN_FAILED in errors:
-            self.unjudged += 1
+        self.leaked += STACK_TRACE in errors
+        unjudged = next((code for code in self.failed if code in errors), None)
+        if unjudged:
+            self.failed[unjudged] += 1
         elif errors:
             self.different += 1
         else:

@@ -36,6 +36,7 @@ _KINDS: dict[type, str] = {
     dict: "object",
     bytes: "bytes",
     type(None): "null",
+    Absent: "nothing",
 }
 _PLAIN = frozenset({str, int, bool})
 

@@ -208,6 +208,49 @@ def test_a_hundred_blind_prompts_hold_blue_to_greens_accuracy(pair: Pair, wrong:
     assert verdict.passed
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"gate": {"answer": "$.txt"}}, "no reply of green has anything at $.txt"),
+        ({"gate": {"answer": "$.text"}}, "green has the right answer to none of 3 cases"),
+    ],
+)
+def test_an_accuracy_that_measured_nothing_does_not_pass(pair: Pair, said: Any, told: str) -> None:
+    """A path that is mistyped, an expectation that nobody meets: both colours have 0.0 %, and no regression."""
+    asked = [{**c, "expected": "never"} for c in cases(3)]
+    verdict = ran(pair(answers(0), answers(0)), cases=asked, **said)
+    (finding,) = verdict.findings
+    assert not verdict.passed
+    assert (finding.code, finding.message.startswith(told)) == ("nothing-measured", True)
+    assert [line.split(":")[0] for line in finding.evidence] == (["green"] if "txt" in told else ["expected", "green"])
+
+
+def test_a_stack_trace_fails_however_many_answers_may_differ(pair: Pair) -> None:
+    """It is no difference of taste."""
+    trace = 'Traceback (most recent call last):\n  File "/srv/suite.py", line 12, in work\nKeyError: 1'
+
+    def leaking(request: dict[str, Any]) -> dict[str, Any]:
+        return {**echo(request), **({"debug": trace} if request["n"] == 3 else {})}
+
+    verdict = ran(pair(echo, leaking), cases=cases(10), gate={"equal": 0.5})
+    assert not verdict.passed
+    assert [(f.code, f.evidence) for f in verdict.findings] == [("stack-trace", ("first: echo #4",))]
+
+
+def test_replies_that_nobody_can_read_fail_and_are_counted_apart(http_server: Callable[..., int]) -> None:  # noqa: F811
+    """Above 16 MiB from both."""
+
+    def answer(asked: Any, _: bytes) -> tuple[int, dict[str, str], bytes]:
+        body = b"x" * (17 << 20 if asked.path == "/big" else 1)
+        return 200, {"Content-Type": "text/plain", "Content-Length": str(len(body))}, body
+
+    ports = (http_server(answer), http_server(answer))
+    verdict = ran(ports, cases=[{"to": f"http://:{PORT}/big"}, {"to": f"http://:{PORT}/small"}], gate={"equal": 0.1})
+    assert [(f.code, f.evidence) for f in verdict.findings] == [("not-judged", ("first: GET /big",))]
+    assert (verdict.figures["equal"], verdict.figures["unjudged"]) == (1, 1)
+    assert not verdict.passed
+
+
 def test_progress_is_told_to_its_end(pair: Pair) -> None:
     """With how many went wrong."""
     told: list[Progress] = []
