@@ -71,7 +71,8 @@ def derive(session: Session, request: OverrideRequest) -> Derived:
     except BaseException:
         held.close()
         raise
-    return Derived(replace(override, warnings=(*wanted.warnings, *override.warnings)), path, held)
+    said = replace(override, warnings=(*wanted.warnings, *override.warnings), notes=(*wanted.notes, *override.notes))
+    return Derived(said, path, held)
 
 
 def write(derived: Derived, *, force: bool = False) -> bool:

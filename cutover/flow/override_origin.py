@@ -26,7 +26,7 @@ class Subject:
     """The test stack's service `name`, and the service it comes from; `from_image` has none in the files.
 
     `green` is who answers on the legacy ports, where that is known. `as_blue` says that the test stack stands for the
-    successor of green, so that green's ports are to be tried.
+    successor of green, so that green's ports are to be tried; else only a service without ports of its own gets them.
     """
 
     name: str
@@ -69,7 +69,8 @@ def subject_of(session: Session, world: World, request: OverrideRequest) -> Subj
         raise _unknown(origin, services)
     name = request.name or f"{blue or origin}{SUFFIX}"
     _see_name(name, services)
-    as_blue = from_image or origin == green or request.service in {None, configured} or configured is None
+    said = session.options.green is not None or request.service in {None, configured} or configured is None
+    as_blue = from_image or origin == green or said
     return Subject(name, origin, green, from_image, as_blue)
 
 

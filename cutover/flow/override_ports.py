@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from cutover.document.override import (
     OverrideRequest,
+    Service,
     TestPort,
     WantedPort,
     asked,
@@ -39,10 +40,13 @@ class Wanted:
     ports: tuple[WantedPort, ...]
     mapping: dict[int, int]
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def wanted_ports(session: Session, world: World, subject: Subject, request: OverrideRequest) -> Wanted:
-    """Return the ports to try: those of `cutover.yaml` or of green where the test stack stands for blue, and its own.
+    """Return the ports to try: those of `cutover.yaml` or of green, and the service's own.
+
+    A service that is not the one to replace green, and has ports of its own, is tried on these alone; a note says so.
 
     Raises:
         UsageError: a mapping makes no sense.
@@ -51,19 +55,17 @@ def wanted_ports(session: Session, world: World, subject: Subject, request: Over
     """
     origin = {} if subject.from_image else world.services[subject.origin]
     see_network(origin, subject.origin)
-    green = _green_ports(world, subject)
-    first: list[WantedPort] = []
-    if subject.as_blue:
-        named = [PortRequest.parse(p) for p in session.options.ports or session.settings.ports]
-        first = asked([(n.host_port, n.blue_target) for n in named], origin, green) if named else green
-    ports, warnings = joined(first, ports_of(origin))
+    own, legacy = ports_of(origin), _legacy_ports(session, world, subject, origin)
+    left = legacy if own and not subject.as_blue else []
+    ports, warnings = joined([] if left else legacy, own)
     ports, mapping = with_mapping(ports, request, numbers_inside(origin), subject.origin)
     if not ports:
         raise refuse_portless(subject.origin)
     kept = set(list(dict.fromkeys(p.legacy for p in ports))[:MOST]) | set(mapping)
     if len(kept) < len({p.legacy for p in ports}):
         warnings.append(f"it publishes {len({p.legacy for p in ports})} ports: only the first {MOST} are tried")
-    return Wanted(tuple(p for p in ports if p.legacy in kept), mapping, tuple(warnings))
+    notes = [_not_for_green(subject)] if left else []
+    return Wanted(tuple(p for p in ports if p.legacy in kept), mapping, tuple(warnings), tuple(notes))
 
 
 def choose_ports(
@@ -154,6 +156,18 @@ class _Chooser:
             held.callback(ports.release)
             named.callback(ports.close)
         return FreePorts(list(self.chosen.values()), held, named)
+
+
+def _legacy_ports(session: Session, world: World, subject: Subject, origin: Service) -> list[WantedPort]:
+    """Return the ports that are to change hands: those that `cutover.yaml` names, else all of green's."""
+    green = _green_ports(world, subject)
+    named = [PortRequest.parse(p) for p in session.options.ports or session.settings.ports]
+    return asked([(n.host_port, n.blue_target) for n in named], origin, green) if named else green
+
+
+def _not_for_green(subject: Subject) -> str:
+    how = f"; --green {subject.green} tries those of {subject.green}" if subject.green else ""
+    return f"{subject.origin} is not `blue:` of cutover.yaml, so it is tried on its own ports{how}"
 
 
 def _green_ports(world: World, subject: Subject) -> list[WantedPort]:

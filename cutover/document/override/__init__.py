@@ -17,13 +17,22 @@ from cutover.document.override.ports import (
 )
 from cutover.document.override.service import Facts, derive
 from cutover.document.override.text import ports_in, untouched
-from cutover.document.override.values import LOOPBACK, Override, OverrideRequest, TestPort, WantedPort, instead
+from cutover.document.override.values import (
+    LOOPBACK,
+    Override,
+    OverrideRequest,
+    Service,
+    TestPort,
+    WantedPort,
+    instead,
+)
 
 __all__ = [
     "LOOPBACK",
     "Facts",
     "Override",
     "OverrideRequest",
+    "Service",
     "TestPort",
     "WantedPort",
     "asked",

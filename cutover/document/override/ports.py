@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from cutover.document.override.values import OverrideRequest, Service, WantedPort
 from cutover.errors import RefusedError, UsageError
@@ -28,14 +29,16 @@ def ports_of(service: Service) -> list[WantedPort]:
 
 
 def asked(legacy: Iterable[tuple[int, int | None]], origin: Service, green: Iterable[WantedPort]) -> list[WantedPort]:
-    """Return the legacy ports that `cutover.yaml` names: each with the target that was given, or that blue has."""
-    by_number: dict[int, WantedPort] = {}
-    for port in [*green, *ports_of(origin)]:
-        by_number[port.legacy] = port
+    """Return the legacy ports that `cutover.yaml` names: each with the target that was given, or that blue has.
+
+    A number that is published over TCP and over UDP is two ports, TCP's first.
+    """
+    known = {(p.legacy, p.protocol): p for p in [*green, *ports_of(origin)]}
     found = []
     for number, target in legacy:
-        known = by_number.get(number, WantedPort(number, number))
-        found.append(WantedPort(number, target or known.target, known.protocol))
+        same = [p for p in known.values() if p.legacy == number] or [WantedPort(number, number)]
+        same.sort(key=lambda p: p.protocol is not Protocol.TCP)
+        found += [replace(p, target=target or p.target) for p in same]
     return found
 
 
@@ -84,16 +87,19 @@ def see_network(service: Service, name: str) -> None:
     """See that a service has a network of its own to publish ports on.
 
     Raises:
-        RefusedError: it has none, or shares another container's.
+        RefusedError: it has none, or shares the host's or another container's.
 
     """
     mode = str(service.get("network_mode") or "")
-    if mode == "none" or mode.startswith(("service:", "container:")):
+    if mode in {"host", "none"} or mode.startswith(("service:", "container:")):
+        image = service.get("image") or "IMAGE"
+        why = "listens on the host itself and publishes no port" if mode == "host" else "can publish no port of its own"
         raise RefusedError(
-            "network-shared",
-            f"Service {name} has `network_mode: {mode}`: it can publish no port of its own, so it cannot be tried "
-            "beside green.",
-            hint="cutover override --from-image --image IMAGE starts from an image instead, on green's networks",
+            "host-network" if mode == "host" else "network-shared",
+            f"Service {name} has `network_mode: {mode}`: it {why}, so it can neither be tried beside green "
+            "on another port nor take over green's.",
+            hint=f"take network_mode out of {name}, so that it has a network of its own; or cutover override "
+            f"--from-image --image {image} starts from an image, on green's networks",
         )
 
 

@@ -22,7 +22,6 @@ from cutover.document.override.values import (
     TestPort,
     instead,
 )
-from cutover.errors import RefusedError
 from cutover.model import TEST_OF_LABEL, TEST_PORTS_LABEL, Protocol
 
 PROJECT = "${COMPOSE_PROJECT_NAME}"
@@ -54,7 +53,6 @@ def derive(facts: Facts, ports: Sequence[TestPort], request: OverrideRequest) ->
     """Return the override for a test stack on these ports, each still with the target that the origin has.
 
     Raises:
-        RefusedError: the service uses the host's network, and nothing moves its ports.
         UsageError: an option names a place or a mount that is not there.
 
     """
@@ -136,32 +134,15 @@ class _Draft:
         self.put("labels", instead(labels), labels, why)
 
     def network(self, ports: Sequence[TestPort], inside: Inside) -> None:
-        mode = str(self.service.get("network_mode") or "")
-        if mode == "host":
-            self._host_network(ports, inside)
-        else:
-            self.networks()
-            short = [_short(p) for p in ports]
-            self.put("ports", instead(short), [_long(p) for p in ports], "test ports, on this host only")
+        self.networks()
+        short = [_short(p) for p in ports]
+        self.put("ports", instead(short), [_long(p) for p in ports], "test ports, on this host only")
         moved = [_moved_number(e, inside.targets) for e in self.service.get("expose") or ()]
         if moved != list(self.service.get("expose") or ()):
             self.put("expose", instead(moved), moved)
         self.reset("mac_address")
         if not self.facts.sources and self.facts.like:
             self.dependencies(self.facts.model["services"][self.facts.like])
-
-    def _host_network(self, ports: Sequence[TestPort], inside: Inside) -> None:
-        stays = [p for p in ports if p.origin_target not in inside.targets]
-        if stays:
-            raise RefusedError(
-                "host-network",
-                f"Service {self.facts.origin} has `network_mode: host`, and nothing in the file tells it to listen on "
-                f"another port than {stays[0].origin_target}: it would collide with green.",
-                evidence=self.notes,
-                hint="--also environment.NAME or --also command names the place that moves the port",
-            )
-        self.reset("ports")
-        self.warnings.append("network_mode: host: the test ports are as open as the service makes them")
 
     def networks(self) -> None:
         source = self.service

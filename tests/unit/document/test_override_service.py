@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 
 from cutover.document.override import Facts, OverrideRequest, TestPort, derive, untouched
 from cutover.document.override.text import ports_in
-from cutover.errors import RefusedError, UsageError
+from cutover.errors import UsageError
 
 PORTS = (TestPort(5570, 20001, 5570, origin_target=5570),)
 
@@ -195,17 +195,6 @@ def test_from_an_image():
     assert service["depends_on"] == green["depends_on"]
     assert service["networks"] == {"!override": {"default": {}}}
     assert "hunter2" not in found.text
-
-
-def test_the_hosts_network():
-    """Nothing keeps the ports apart there, so they have to move inside, or nothing is tried."""
-    with pytest.raises(RefusedError) as error:
-        made({"image": "x", "network_mode": "host", "command": ["x"]})
-    assert error.value.reference == "host-network"
-    found = made({"image": "x", "network_mode": "host", "command": ["x", "--port", "5570"]})
-    assert found.ports[0].target == 20001
-    assert "ports" not in parsed(found)
-    assert any("host" in w for w in found.warnings)
 
 
 def test_what_the_user_sets():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -73,9 +74,39 @@ def test_another_service_is_tried_on_its_own_ports():
 def test_a_service_without_ports_is_refused():
     """And gets those that --map names."""
     with pytest.raises(RefusedError) as error:
-        wanted(OverrideRequest(service="bare"))
+        wanted(OverrideRequest(service="bare"), green=None)
     assert error.value.reference == "no-ports"
-    assert wanted(OverrideRequest(service="bare", maps=("8080:20001",))) == {8080: 8080}
+    assert wanted(OverrideRequest(service="bare", maps=("8080:20001",)), green=None) == {8080: 8080}
+
+
+def test_a_service_that_is_not_blue_is_tried_for_green():
+    """Where it has no ports of its own, or `--green` says so: with green's, or those of cutover.yaml."""
+    assert wanted(OverrideRequest(service="bare")) == {5570: 80, 6570: 81}
+    assert wanted(OverrideRequest(service="bare"), settings_ports=("5570:9901",)) == {5570: 9901}
+    assert wanted(OverrideRequest(service="blue"), blue="bare") == {9100: 9100}
+    opened = replace(session(blue="bare", green=None), options=Options(green="green"))
+    subject = subject_of(opened, world(), OverrideRequest(service="blue"))
+    found = wanted_ports(opened, world(), subject, OverrideRequest())
+    assert {p.legacy for p in found.ports} == {5570, 6570, 9100}
+    assert found.notes == ()
+
+
+def test_why_the_ports_of_green_are_not_tried_is_told():
+    """A service with ports of its own may be meant as the successor all the same."""
+    opened = session(blue="bare")
+    request = OverrideRequest(service="blue")
+    found = wanted_ports(opened, world(), subject_of(opened, world(), request), request)
+    assert "--green green" in found.notes[0]
+
+
+@pytest.mark.parametrize("mode", ["host", "none", "service:green", "container:x"])
+def test_a_service_that_can_publish_nothing(mode):
+    """No port of it can change hands, so `up` and `swap` could not use what would be written."""
+    seen = world({**SERVICES, "blue": {"image": "i:1", "network_mode": mode, "command": ["x", "--port", "80"]}})
+    with pytest.raises(RefusedError) as error:
+        wanted_ports(session(), seen, subject_of(session(), seen, OverrideRequest()), OverrideRequest())
+    assert error.value.reference == ("host-network" if mode == "host" else "network-shared")
+    assert "--from-image --image i:1" in error.value.hint
 
 
 @pytest.mark.parametrize(
@@ -214,6 +245,18 @@ def test_tcp_and_udp_of_one_number_stay_together():
     held.close()
     assert {r.protocol for r in rows} == {Protocol.TCP, Protocol.UDP}
     assert len({r.published for r in rows}) == 1
+
+
+@pytest.mark.parametrize("settings_ports", [(), ("53",), ("53:5353",)])
+@pytest.mark.parametrize("order", [("tcp", "udp"), ("udp", "tcp")])
+def test_a_port_that_the_settings_name_is_tried_over_both(settings_ports, order):
+    """TCP's is the first where cutover.yaml names it, and blue's target counts for both."""
+    both = [{"target": 53, "published": "53", "protocol": p} for p in order]
+    seen, opened = world({"green": {"ports": both}, "blue": {}}), session(settings_ports=settings_ports)
+    found = wanted_ports(opened, seen, subject_of(opened, seen, OverrideRequest()), OverrideRequest()).ports
+    assert {p.protocol for p in found} == {Protocol.TCP, Protocol.UDP}
+    assert {p.target for p in found} == {5353 if settings_ports == ("53:5353",) else 53}
+    assert not settings_ports or found[0].protocol is Protocol.TCP
 
 
 def test_a_range_of_thousands_is_not_tried_in_full():
