@@ -58,6 +58,12 @@ class Message(Model):
     to: Target | None = Field(None, description="zmq://:5570, http://:6570/health, tcp://:7000; the legacy port")
     request: Any = Field(None, description="what is sent: JSON for codec json and msgpack, text for raw")
     socket: Socket = Field(Socket.REQ, description="ZeroMQ: req, or dealer")
+    delimiter: bool = Field(True, description="dealer: whether an empty frame comes first, as REQ sends it")
+    keep: bool = Field(
+        False,
+        description="TCP (json, msgpack) and dealer: whether the next question that says so goes over this connection; "
+        "a service that remembers its caller needs it. What a service says too late is then the next answer",
+    )
     codec: Codec = Field(Codec.JSON, description="ZeroMQ and TCP: json, msgpack or raw; HTTP: json or raw")
     envelope: Texts = Field((), description="ZeroMQ: frames that come before the request's own")
     method: str | None = Field(None, description="HTTP: GET, or POST where there is a request")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from cutover.clock import Deadline
 from cutover.config import Codec
 from cutover.probes.reply import NoReplyError
 from cutover.validate.talk.base import Kind, Question, Response, ResponseKind
-from cutover.validate.talk.codec import decoded, text_of
+from cutover.validate.talk.codec import decoded, decoded_stream, text_of
 
 MAX_BODY_BYTES = 16 << 20
 
@@ -43,12 +44,20 @@ def _read(raw: Raw, question: Question, elapsed_s: float) -> Response:
     asked = question.body is not None or question.kind in {Kind.HTTP, Kind.HTTPS}
     if raw.body or (asked and raw.code is None):
         try:
-            value = decoded(raw.body, question.codec if asked else Codec.RAW)
+            value = _value(raw.body, question.kind, question.codec if asked else Codec.RAW)
         except ValueError as error:
             value = text_of(raw.body)
             if not _is_text(raw):
                 kind, detail = ResponseKind.GARBLED, str(error)
     return Response(kind, value, raw.body, raw.code, raw.headers, elapsed_s, detail, raw.frames)
+
+
+def _value(body: bytes, kind: Kind, codec: Codec) -> Any:
+    """Return what a reply says; several values in one stream are the list of them."""
+    if kind is not Kind.TCP or codec is Codec.RAW:
+        return decoded(body, codec)
+    values = decoded_stream(body, codec)
+    return values[0] if len(values) == 1 else list(values)
 
 
 def _is_text(raw: Raw) -> bool:

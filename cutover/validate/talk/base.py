@@ -29,7 +29,8 @@ class Question:
     """One question, ready to be sent. `port` is the legacy port (its URL's default for HTTP), `path` HTTP's with query.
 
     `body` None sends nothing: HTTP GETs, ZeroMQ and TCP only connect. `host` is "" unless the question names its own.
-    `verify` False takes whatever certificate HTTPS shows.
+    `verify` False takes whatever certificate HTTPS shows. `delimiter` False is a DEALER's without the empty frame.
+    `keep` leaves a TCP or DEALER connection open for the next question that keeps it; REQ and HTTP are kept anyway.
     """
 
     kind: Kind
@@ -44,6 +45,8 @@ class Question:
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     timeout_s: float = DEFAULT_TIMEOUT_S
     verify: bool = True
+    delimiter: bool = True
+    keep: bool = False
 
 
 class ResponseKind(StrEnum):

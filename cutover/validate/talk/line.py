@@ -46,7 +46,7 @@ class Line:
 
         """
         address = self.address_of(question)
-        key = (question.kind, address, question.socket, question.verify)
+        key = (question.kind, address, question.socket, question.verify, question.keep)
         if key not in self._connections:
             self._connections[key] = self._connect(question, address)
         return self._connections[key]

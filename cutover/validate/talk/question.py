@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote, urlsplit
 
-from cutover.config import Codec, Message
+from cutover.config import Codec, Message, Socket
 from cutover.errors import UsageError
 from cutover.validate.talk.base import DEFAULT_TIMEOUT_S, Kind, Question
 from cutover.validate.talk.codec import encoded
@@ -26,6 +26,7 @@ def question_of(message: Message) -> Question:
         raise UsageError("no-address", f"{_named(message)} does not say `to:`.", hint="to: zmq://:5570")
     parts = urlsplit(message.to)
     kind = Kind(parts.scheme)
+    _check_options(message, kind)
     return Question(
         kind=kind,
         port=parts.port or _PORTS[kind],
@@ -39,6 +40,8 @@ def question_of(message: Message) -> Question:
         headers=_headers(message, kind),
         timeout_s=message.timeout_s or DEFAULT_TIMEOUT_S,
         verify=message.verify,
+        delimiter=message.delimiter,
+        keep=message.keep,
     )
 
 
@@ -61,6 +64,20 @@ def title_of(message: Message, number: int | None = None) -> str:
 
 def _named(message: Message) -> str:
     return repr(message.name) if message.name else "A question"
+
+
+def _check_options(message: Message, kind: Kind) -> None:
+    """Refuse what would be said in vain, or could not be kept."""
+    dealer = kind is Kind.ZMQ and message.socket is Socket.DEALER
+    told = ""
+    if not message.delimiter and not dealer:
+        told = "`delimiter: false` is for `socket: dealer`: REQ always sends the empty frame, others have none"
+    elif message.keep and kind is Kind.TCP and message.codec is Codec.RAW:
+        told = "`keep: true` needs codec json or msgpack: raw text has no end, so a late rest would be the next answer"
+    elif message.keep and not dealer and kind is not Kind.TCP:
+        told = "`keep: true` is for tcp:// and `socket: dealer`: REQ and HTTP keep their connection by themselves"
+    if told:
+        raise UsageError("bad-option", f"{_named(message)} to {message.to}: {told}.", hint="cutover schema suite")
 
 
 def _path(path: str, query: str) -> str:

@@ -1,4 +1,8 @@
-"""ZeroMQ: one question at a time on a socket that is kept while all goes well.
+"""ZeroMQ: one question at a time, on a REQ that is kept while all goes well, or a DEALER of its own.
+
+A DEALER takes whatever it is told: a second message that comes late would be the answer to the next question, and a
+request id in the envelope would break each ROUTER that takes three frames apart. A new DEALER has an identity of its
+own, to which no late message goes. Only a question that says `keep` uses the DEALER of the one before.
 
 A socket that did not get its reply is thrown away: a REQ whose peer died waits for ever (libzmq #1227), and a reply
 that comes too late must never be taken for the answer to the next question. Its monitor tells what libzmq keeps to
@@ -40,6 +44,7 @@ class ZmqConnection:
     def __init__(self, address: Address, kind: Socket, context: zmq.Context[zmq.Socket[bytes]]) -> None:
         self._address = address
         self._dealer = kind is Socket.DEALER
+        self._delimiter = True
         self._context = context
         self._socket: zmq.Socket[bytes] | None = None
         self._monitor: zmq.Socket[bytes] | None = None
@@ -61,15 +66,19 @@ class ZmqConnection:
 
     def _exchange(self, question: Question, deadline: Deadline) -> Raw:
         frames = None if question.body is None else [*question.envelope, question.body]
+        self._delimiter = question.delimiter
         try:
             sock = self._open(deadline)
-            return self._greeting(sock, deadline) if frames is None else self._asked(sock, frames, deadline)
+            raw = self._greeting(sock, deadline) if frames is None else self._asked(sock, frames, deadline)
         except zmq.ZMQError as error:
             self.close()
             raise NoReplyError(f"no exchange: {error.strerror}") from error
         except BaseException:
             self.close()
             raise
+        if self._dealer and not question.keep:
+            self.close()
+        return raw
 
     def _open(self, deadline: Deadline) -> zmq.Socket[bytes]:
         """Return the socket that is kept, or a new one where its peer has hung up meanwhile."""
@@ -103,7 +112,7 @@ class ZmqConnection:
 
     def _asked(self, sock: zmq.Socket[bytes], frames: list[bytes], deadline: Deadline) -> Raw:
         self._greeting(sock, deadline)
-        self._send(sock, [b"", *frames] if self._dealer else frames, deadline)
+        self._send(sock, [b"", *frames] if self._dealer and self._delimiter else frames, deadline)
         self._sent = True
         while True:
             reply = self._wait(sock, deadline)
@@ -128,9 +137,9 @@ class ZmqConnection:
 
     def _received(self, sock: zmq.Socket[bytes]) -> Raw:
         frames, note = sock.recv_multipart(zmq.NOBLOCK), ""
-        if self._dealer and len(frames) > 1 and frames[0] == b"":
+        if self._dealer and self._delimiter and len(frames) > 1 and frames[0] == b"":
             del frames[0]
-        elif self._dealer:
+        elif self._dealer and self._delimiter:
             note = "no empty delimiter in the reply: a REQ client would never see it"
         return Raw(frames[-1], note=note, frames=tuple(frames[:-1]))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import threading
@@ -10,6 +11,7 @@ import time
 import msgpack
 import pytest
 
+from cutover.errors import UsageError
 from cutover.validate.talk import ResponseKind
 
 
@@ -20,7 +22,7 @@ def lines(connection: socket.socket, over: threading.Event) -> None:
             connection.sendall(json.dumps({"got": json.loads(line)}).encode() + b"\n")
 
 
-def test_lines_of_json_over_one_connection(raw_server, ask_at):
+def test_lines_of_json_over_one_connection_where_it_is_kept(raw_server, ask_at):
     """A question is a line, so is its answer."""
     connections = []
 
@@ -29,8 +31,10 @@ def test_lines_of_json_over_one_connection(raw_server, ask_at):
         lines(connection, over)
 
     ask = ask_at(raw_server(handle), "tcp")
-    assert [ask({"n": n}).value for n in range(50)] == [{"got": {"n": n}} for n in range(50)]
+    assert [ask({"n": n}, keep=True).value for n in range(20)] == [{"got": {"n": n}} for n in range(20)]
     assert len(connections) == 1
+    assert [ask({"n": n}).value for n in range(3)] == [{"got": {"n": n}} for n in range(3)]
+    assert len(connections) == 4
 
 
 @pytest.mark.parametrize(
@@ -98,18 +102,86 @@ def test_a_peer_that_hangs_up_after_each_answer(raw_server, ask_at):
     assert [ask(n).value for n in range(20)] == [{"got": n} for n in range(20)]
 
 
-def test_an_answer_that_comes_too_late_is_never_taken_for_the_next(raw_server, ask_at):
-    """Neither is one that was sent unasked."""
+@pytest.mark.parametrize("keep", [False, True])
+def test_an_answer_that_comes_too_late_is_never_taken_for_the_next(raw_server, ask_at, keep):
+    """The connection on which it would come is closed."""
 
     def handle(connection: socket.socket, over: threading.Event) -> None:
         while request := connection.recv(100):
             if request == b'"slow"\n':
                 over.wait(0.3)
-            connection.sendall(request + b'"unasked"\n')
+            connection.sendall(request)
 
     ask = ask_at(raw_server(handle), "tcp")
-    assert ask("slow", timeout_s=0.1).kind is ResponseKind.TIMEOUT
-    assert [ask(text).value for text in "bcd"] == list("bcd")
+    assert ask("slow", timeout_s=0.1, keep=keep).kind is ResponseKind.TIMEOUT
+    assert [ask(text, keep=keep).value for text in "bcd"] == list("bcd")
+
+
+@pytest.mark.parametrize(("codec", "pause_s"), [("raw", 0.25), ("json", 0.03), ("msgpack", 0.03)])
+def test_a_late_rest_is_never_the_answer_to_the_next_question(raw_server, ask_at, codec, pause_s):
+    """It comes while the next question is under way, over another connection."""
+
+    def handle(connection: socket.socket, over: threading.Event) -> None:
+        while request := connection.recv(100):
+            connection.sendall(request)
+            over.wait(pause_s)
+            with contextlib.suppress(OSError):
+                connection.sendall(msgpack.packb("late") if codec == "msgpack" else b'"late"\n')
+
+    ask = ask_at(raw_server(handle), "tcp")
+    assert [ask(text, codec=codec).value for text in ("one", "two", "three")] == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize(
+    ("parts", "codec", "value"),
+    [
+        ([b'{"a":1}\n{"a":2}\n'], "json", [{"a": 1}, {"a": 2}]),
+        ([b'{"a":1}\n', b'{"a":3}\n', b"[4]\n"], "json", [{"a": 1}, {"a": 3}, [4]]),
+        ([b'1\n"x"\r\n\n'], "json", [1, "x"]),
+        ([b'{"a":1}{"a":2}'], "json", [{"a": 1}, {"a": 2}]),
+        ([msgpack.packb({"a": 1}) + msgpack.packb([2])], "msgpack", [{"a": 1}, [2]]),
+    ],
+)
+def test_several_values_are_one_answer(raw_server, ask_at, parts, codec, value):
+    """What comes at once with the first line belongs to it: a second line that differs can be seen."""
+
+    def handle(connection: socket.socket, over: threading.Event) -> None:
+        connection.recv(100)
+        for part in parts:
+            connection.sendall(part)
+        over.wait(5)
+
+    response = ask_at(raw_server(handle), "tcp")("x", codec=codec, timeout_s=3)
+    assert (response.kind, response.value, response.body) == (ResponseKind.ANSWER, value, b"".join(parts))
+    assert response.elapsed_s < 1
+
+
+@pytest.mark.parametrize(
+    ("body", "codec"),
+    [
+        (b'{"a":1}\n{"b":', "json"),
+        (b'{"a":1}\ngarbage\n', "json"),
+        (msgpack.packb(1) + b"\xa9cut", "msgpack"),
+        (b"\xc1", "msgpack"),
+    ],
+)
+def test_a_second_line_that_cannot_be_read(raw_server, ask_at, body, codec):
+    """It makes the whole answer garbled, told at once; nothing of it is dropped."""
+
+    def handle(connection: socket.socket, over: threading.Event) -> None:
+        connection.recv(100)
+        connection.sendall(body)
+        over.wait(5)
+
+    response = ask_at(raw_server(handle), "tcp")("x", codec=codec, timeout_s=3)
+    assert (response.kind, response.body) == (ResponseKind.GARBLED, body)
+    assert response.elapsed_s < 1
+
+
+def test_raw_text_cannot_keep_its_connection(ask_at):
+    """It has no end that could be told; nothing is asked."""
+    with pytest.raises(UsageError, match=r"`keep: true` needs codec json or msgpack"):
+        ask_at(1, "tcp")("x", codec="raw", keep=True)
 
 
 def test_bytes_that_drip(raw_server, ask_at):

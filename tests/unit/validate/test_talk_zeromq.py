@@ -11,6 +11,7 @@ import pytest
 import zmq
 
 from cutover.config import Message, Socket
+from cutover.errors import UsageError
 from cutover.validate.talk import ResponseKind, question_of
 
 
@@ -19,9 +20,12 @@ def echo(frames: list[bytes]) -> list[bytes]:
     return frames
 
 
-@pytest.mark.parametrize("kind", ["req", "dealer"])
-def test_answers_over_one_socket(zmq_server, ask_at, kind):
-    """The second question opens nothing: the server sees one peer."""
+@pytest.mark.parametrize(
+    ("said", "sockets"),
+    [({"socket": "req"}, 1), ({"socket": "dealer", "keep": True}, 1), ({"socket": "dealer"}, 20)],
+)
+def test_answers_over_one_socket(zmq_server, ask_at, said, sockets):
+    """The second question opens nothing where the socket is kept: the server sees one peer."""
     peers = set()
 
     def answer(frames: list[bytes]) -> list[bytes]:
@@ -30,10 +34,10 @@ def test_answers_over_one_socket(zmq_server, ask_at, kind):
 
     ask = ask_at(zmq_server(zmq.ROUTER, answer), "zmq")
     for number in range(20):
-        response = ask({"n": number}, socket=kind)
+        response = ask({"n": number}, **said)
         assert (response.kind, response.value) == (ResponseKind.ANSWER, {"n": number})
         assert 0 < response.elapsed_s < 5
-    assert len(peers) == 1
+    assert len(peers) == sockets
 
 
 def test_envelope_codec_and_frames(zmq_server, ask_at):
@@ -110,11 +114,17 @@ def holding_back(held: list[list[bytes]], over: threading.Event) -> int:
     return ports[0]
 
 
-def test_what_a_dealer_is_told_unasked_is_dropped(line_to, twice):
+def test_each_question_has_a_dealer_of_its_own(ask_at, twice):
+    """A second answer goes to an identity that nobody has any more, however late it comes."""
+    ask = ask_at(twice, "zmq")
+    assert [ask(number, socket="dealer").value for number in range(50)] == list(range(50))
+
+
+def test_what_a_kept_dealer_is_told_unasked_is_dropped(line_to, twice):
     """A peer that answers twice does not shift all answers by one."""
     line = line_to(twice)
     for number in range(5):
-        question = question_of(Message(to="zmq://:5570", request=number, socket=Socket.DEALER))
+        question = question_of(Message(to="zmq://:5570", request=number, socket=Socket.DEALER, keep=True))
         assert line.ask(question).value == number
         assert line.prepare(question)._socket.poll(5000)  # the second answer is there
 
@@ -278,3 +288,25 @@ def test_a_reply_without_delimiter(zmq_server, ask_at):
         "no empty delimiter in the reply: a REQ client would never see it",
     )
     assert ask_at(port, "zmq")("x", timeout_s=2).kind in {ResponseKind.CLOSED, ResponseKind.TIMEOUT}
+
+
+def test_a_dealer_without_delimiter(zmq_server, ask_at):
+    """A plain ROUTER takes the request for the first frame, and its reply begins with no empty frame."""
+    seen = []
+
+    def answer(frames: list[bytes]) -> list[bytes]:
+        seen.append(frames[1:])
+        return [frames[0], b"", frames[-1]] if frames[-1] == b"2" else [frames[0], b"head", frames[-1]]
+
+    ask = ask_at(zmq_server(zmq.ROUTER, answer), "zmq")
+    response = ask(1, socket="dealer", delimiter=False)
+    assert (response.value, response.frames, response.detail) == (1, (b"head",), "")
+    assert ask(2, socket="dealer", delimiter=False, envelope=["v1"]).frames == (b"",)
+    assert seen == [[b"1"], [b"v1", b"2"]]
+
+
+@pytest.mark.parametrize("said", [{"delimiter": False}, {"keep": True}])
+def test_what_a_req_cannot_do(ask_at, said):
+    """A REQ always sends the delimiter and is kept anyway: to say otherwise is a mistake."""
+    with pytest.raises(UsageError, match="socket: dealer"):
+        ask_at(1, "zmq")("x", **said)
