@@ -129,10 +129,22 @@ def _inflated(body: bytes, headers: dict[str, str]) -> bytes:
     """Undo what a server compresses although it was asked not to."""
     if headers.get("content-encoding", "").lower() not in {"gzip", "deflate", "x-gzip"}:
         return body
+    parts, room = [], MAX_BODY_BYTES
     try:
-        return zlib.decompressobj(wbits=47).decompress(body, MAX_BODY_BYTES)
+        while body and (
+            not parts or body.strip(b"\0")
+        ):  # gzip may stand several times one after the other, and be padded
+            member = zlib.decompressobj(wbits=47)
+            parts.append(member.decompress(body, room + 1))
+            room -= len(parts[-1])
+            if room < 0:
+                raise NoReplyError(f"the unpacked answer is above {MAX_BODY_BYTES >> 20} MiB", Failure.GARBLED)
+            if not member.eof:
+                raise NoReplyError("connected, but the packed body is cut short", Failure.GARBLED)
+            body = member.unused_data
     except zlib.error as error:
         raise NoReplyError(f"connected, but the body does not unpack: {error}", Failure.GARBLED) from error
+    return b"".join(parts)
 
 
 def _context(*, verify: bool) -> ssl.SSLContext:

@@ -105,10 +105,38 @@ def test_every_kind_of_reply(raw_server, ask_at, reply, value, kind):
 
 
 def test_a_body_that_is_packed_although_nobody_asked(raw_server, ask_at):
-    """It is unpacked."""
-    packed = gzip.compress(b'{"a": 1}')
-    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(packed)}\r\n\r\n".encode()
-    assert ask_at(raw_server(answering(head + packed)), "http")().value == {"a": 1}
+    """It is unpacked, also where it comes in two parts or there is none."""
+    whole, parts = gzip.compress(b'{"a": 1}'), gzip.compress(b'{"a"') + gzip.compress(b": 1}")
+    ask = ask_at(raw_server(answering(packed(whole), packed(parts), packed(b""))), "http")
+    assert [ask().value for _ in range(3)] == [{"a": 1}, {"a": 1}, None]
+
+
+def packed(body: bytes) -> bytes:
+    """Return a reply that claims to be gzip."""
+    return f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (gzip.compress(b"x" * ((16 << 20) + 1)), "the unpacked answer is above 16 MiB"),
+        (gzip.compress(b"hello")[:-8], "connected, but the packed body is cut short"),
+        (gzip.compress(b"[1, 2]" * 1000)[:-20], "connected, but the packed body is cut short"),
+        (gzip.compress(b"hello") + b"junk", "connected, but the body does not unpack: "),
+        (gzip.compress(b"hello")[:-8] + bytes(8), "connected, but the body does not unpack: "),
+    ],
+)
+def test_a_packed_body_that_is_not_whole(raw_server, ask_at, body, told):
+    """Nothing of it is dropped in silence: what is too large, cut short or damaged is garbled."""
+    response = ask_at(raw_server(answering(packed(body))), "http")()
+    assert response.kind is ResponseKind.GARBLED
+    assert response.detail.startswith(told)
+
+
+def test_a_packed_body_just_as_large_as_it_may_be(raw_server, ask_at):
+    """The limit itself is taken whole."""
+    response = ask_at(raw_server(answering(packed(gzip.compress(b"x" * (16 << 20))))), "http")()
+    assert len(response.body) == 16 << 20
 
 
 @pytest.mark.parametrize("start", [b"HTTP/1.1 200 OK\r\nX-A: ", OK])
