@@ -17,6 +17,8 @@ EPHEMERAL_FROM = 32768
 _OWN_PORT = re.compile(
     r"(?:(?:HTTP|ZMQ|AGENT|SERVICE|SERVER|APP|LISTEN|BIND|HEALTH|API|GRPC|RPC|WEB)_?)?PORT", re.IGNORECASE
 )
+_SIDE_PORT = re.compile(r"METRIC|PROM|ADMIN|DEBUG|PROF|TELEMETRY|MONITOR", re.IGNORECASE)
+"""A port of this name is open beside the service's own, often long before that: it explains nothing."""
 SIGNALS = {137: "killed (SIGKILL)", 139: "crashed (SIGSEGV)", 134: "aborted (SIGABRT)", 143: "stopped (SIGTERM)"}
 COMMAND_FAILED = {126: "its command cannot be run", 127: "its command is not there"}
 
@@ -131,6 +133,8 @@ def _not_where_published(facts: Facts) -> Iterator[Finding]:
     if not facts.container.running or facts.listeners is None:
         return
     spare = [x for x in facts.open if x.port not in facts.targets]
+    side = {s.port for s in facts.settings if _SIDE_PORT.search(s.name)}
+    spare = [x for x in spare if x.port not in side]
     told = [s for s in facts.settings if s.port not in facts.targets and any(x.port == s.port for x in spare)]
     for target in facts.unmet:
         if told:

@@ -130,6 +130,13 @@ def test_a_suspect_is_named_while_nobody_listens_yet() -> None:
     assert not any("6379" in line for line in found.evidence)
 
 
+def test_a_side_port_explains_nothing() -> None:
+    """Metrics are there while the model is loading: that is no wrong port, and no reason to end the wait."""
+    settings = (Setting("environment METRICS_PORT", 9100),)
+    found = codes(facts(listeners=listening(5570, 9100), settings=settings))
+    assert found == ["nothing-listens", "listened-not-published"]
+
+
 def test_what_answered_is_there() -> None:
     """The socket tables were read a moment before the port opened: the answer is the later word."""
     answered = Probed("tcp://:6570", 6570, ok=True, replied=True)
