@@ -22,19 +22,22 @@ _BLUE, _PROBES, _TIMEOUT = SWAP_OPTIONS[1], SWAP_OPTIONS[4], SWAP_OPTIONS[6]
 @click.option("-o", "--override", "override", metavar="FILE", help="Override file; else overrides/NAME.yml.")
 @click.option("--no-gpu", is_flag=True, help="Leave the GPU reservation out, for an Engine without an NVIDIA runtime.")
 @click.option("--keep", is_flag=True, help="Leave a stack that does not become ready as it is, to look at.")
+@click.option("--run-jobs", is_flag=True, help="Let one-shot jobs that it needs run again, over data of others too.")
 @guarded
-def up(name: str | None, override: str | None, no_gpu: bool, keep: bool, **given: Any) -> int:
+def up(name: str | None, override: str | None, no_gpu: bool, keep: bool, run_jobs: bool, **given: Any) -> int:
     """Start the test stack NAME (<blue>_test) beside green, and wait until it answers its probes.
 
-    What it depends on is started with it, and whatever fails or is interrupted is taken down again. Exit codes: 0
-    ready, 1 refused or not ready, 2 usage, 130 interrupted.
+    NAME is that of an override file, or of a service. What it depends on is started with it, but never green, and
+    whatever fails or is interrupted is taken down again. Exit codes: 0 ready, 1 refused or not ready, 2 usage, 130
+    interrupted.
     """
     from cutover.cli.render import show_json  # noqa: PLC0415
     from cutover.flow.teststack import UpRequest  # noqa: PLC0415
     from cutover.flow.teststack import up as do_up  # noqa: PLC0415
 
     file = Path(override) if override else None
-    request = UpRequest(name, file, no_gpu=no_gpu, keep=keep, ready_timeout_s=given["ready_timeout_s"])
+    timeout_s = given["ready_timeout_s"]
+    request = UpRequest(name, file, no_gpu=no_gpu, keep=keep, ready_timeout_s=timeout_s, run_jobs=run_jobs)
     stack = _with_session(given, lambda session: do_up(session, request=request))
     if given["as_json"]:
         show_json({"result": "ready", **stack.as_dict()})

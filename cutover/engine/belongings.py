@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import docker.errors
@@ -17,10 +17,10 @@ LONGEST_STOP_S = 10
 
 @dataclass(frozen=True, slots=True)
 class Belongings:
-    """The names of all networks and volumes that an Engine has."""
+    """The names of all networks and volumes that an Engine has, volumes with the time of their creation."""
 
     networks: frozenset[str]
-    volumes: frozenset[str]
+    volumes: Mapping[str, str]
 
 
 def belongings(daemon: Daemon) -> Belongings:
@@ -28,7 +28,7 @@ def belongings(daemon: Daemon) -> Belongings:
     with translated("Listing networks and volumes"):
         networks = daemon.api.networks()
         volumes = daemon.api.volumes()["Volumes"] or ()
-    return Belongings(frozenset(n["Name"] for n in networks), frozenset(v["Name"] for v in volumes))
+    return Belongings(frozenset(n["Name"] for n in networks), {v["Name"]: v.get("CreatedAt") or "" for v in volumes})
 
 
 def volumes_of(daemon: Daemon, container_id: str) -> list[str]:
@@ -41,6 +41,15 @@ def volumes_of(daemon: Daemon, container_id: str) -> list[str]:
     return [m["Name"] for m in details.get("Mounts") or () if m.get("Type") == "volume" and m.get("Name")]
 
 
+def users_of(daemon: Daemon, volume: str) -> dict[str, tuple[str, str]]:
+    """Return the containers that mount a volume, running or not: name -> Compose project and service, or ""."""
+    with translated(f"Looking who mounts volume {volume}"):
+        found = daemon.api.containers(all=True, filters={"volume": volume})
+    labels = ((c["Names"][0].lstrip("/"), c.get("Labels") or {}) for c in found if c.get("Names"))
+    key = "com.docker.compose"
+    return {name: (of.get(f"{key}.project", ""), of.get(f"{key}.service", "")) for name, of in labels}
+
+
 def discard(daemon: Daemon, container: Container) -> None:
     """Stop and remove a container with its anonymous volumes, whatever it does; nothing happens where it is gone."""
     with translated(f"Removing container {container.name}"):
@@ -51,12 +60,16 @@ def discard(daemon: Daemon, container: Container) -> None:
             return
 
 
-def remove_volume(daemon: Daemon, name: str, *, project: str, label: str) -> bool:
-    """Remove a volume of the project with this label that no container uses; say whether it was there and is gone."""
+def remove_volume(daemon: Daemon, name: str, *, project: str, may: Callable[[Mapping[str, str], str], bool]) -> bool:
+    """Remove a volume of the project that no container uses; say whether it was there and is gone.
+
+    `may` is asked with its labels and the time of its creation.
+    """
     with translated(f"Removing volume {name}"):
         try:
-            labels = daemon.api.inspect_volume(name).get("Labels") or {}
-            if labels.get("com.docker.compose.project") != project or label not in labels:
+            found = daemon.api.inspect_volume(name)
+            labels = found.get("Labels") or {}
+            if labels.get("com.docker.compose.project") != project or not may(labels, found.get("CreatedAt") or ""):
                 return False
             daemon.api.remove_volume(name)
         except docker.errors.NotFound:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,16 +13,20 @@ from cutover.errors import CutoverError, NeedsHandsError, ProbeError, RefusedErr
 from cutover.events import Note, StepEvent, StepState
 from cutover.flow.lock import locked
 from cutover.flow.ready import Place, Wait, wait_ready
+from cutover.flow.request import probes_of
 from cutover.flow.session import Session
 from cutover.flow.signals import Interrupted, deferred, interruptible
 from cutover.flow.teststack_down import known_stacks, take_down
 from cutover.flow.teststack_facts import gather
+from cutover.flow.teststack_guard import see_harmless
+from cutover.flow.teststack_names import known_as, meant
 from cutover.flow.teststack_places import places_of, test_address
-from cutover.flow.teststack_record import forget, read_record
+from cutover.flow.teststack_record import forget, is_damaged, read_record
 from cutover.flow.teststack_start import PortGoneError, reserved, see_gpu, see_image, start
 from cutover.flow.teststack_sure import Sure
 from cutover.flow.teststack_target import OVERRIDES, Target, default_name, read_target
 from cutover.flow.teststack_values import NotReadyError, TestStack, UpRequest
+from cutover.flow.teststack_words import again
 from cutover.model import TEST_OF_LABEL, Container, Finding, Severity
 from cutover.ports.allocate import FreePorts
 from cutover.ports.diagnose import diagnose
@@ -64,7 +68,11 @@ def down(session: Session, name: str | None = None, *, everything: bool = False)
 
     """
     known = known_stacks(session)
-    names = [name] if name else known if everything or len(known) < 2 else [default_name(session)]  # noqa: PLR2004
+    names = known if everything or len(known) < 2 else [default_name(session)]  # noqa: PLR2004
+    if name is not None:
+        names = [known_as(name, known)]
+        if names[0] not in known:
+            session.observer.tell(Note(f"there is no test stack {name}; there is: {', '.join(known) or 'none'}"))
     removed: list[str] = []
     for service in names:
         with _locked(session, service), deferred(lambda: session.observer.tell(Note("taking down; one moment"))):
@@ -79,11 +87,15 @@ def _locked(session: Session, service: str) -> Any:
 
 @dataclass
 class _Up:
-    """One `up`: the ports that it holds, and whether it chose them (`ours`), so that it may choose others."""
+    """One `up`: the ports that it holds, and whether it chose them (`ours`), so that it may choose others.
+
+    `tries` is the service of the files that it tries where that is not blue.
+    """
 
     session: Session
     request: UpRequest
     derived: Derived | None = None
+    tries: str | None = None
     ours: bool = False
     done: int = 0
     held: FreePorts | None = None
@@ -93,6 +105,7 @@ class _Up:
         """Tell the story."""
         session, began = self.session, self.session.clock.monotonic()
         session.name_project()
+        probes_of(session.options, session.settings)  # one that cannot be read is told before anything is made
         file, chosen = self._file()
         with self.stack:
             self.stack.callback(self._let_go)
@@ -118,7 +131,8 @@ class _Up:
         session, request = self.session, self.request
         if request.override is not None:
             return request.override, False
-        name = request.name or default_name(session)
+        name, self.tries = meant(session, request.name)
+        self.request = replace(request, name=name if request.name else None)
         file = session.folder / OVERRIDES / f"{name}.yml"
         return file, not file.is_file()
 
@@ -132,7 +146,7 @@ class _Up:
     def _derive(self) -> None:
         from cutover.flow.override import OverrideRequest, derive, write  # noqa: PLC0415
 
-        request = OverrideRequest(name=self.request.name, no_gpu=self.request.no_gpu)
+        request = OverrideRequest(service=self.tries, name=self.request.name, no_gpu=self.request.no_gpu)
         self.derived, self.ours = derive(self.session, request), True
         self.held = self.derived.held
         write(self.derived)
@@ -142,6 +156,7 @@ class _Up:
         session = self.session
         found = session.daemon.of_service(session.name_project(), target.service)
         record = read_record(session, target.service)
+        damaged = is_damaged(session, target.service)
         if found and record is None and not all(TEST_OF_LABEL in c.labels for c in found):
             raise RefusedError(
                 "not-ours",
@@ -149,7 +164,7 @@ class _Up:
                 evidence=[f"{found[0].name}: {found[0].state}"],
                 hint=f"docker compose rm -s {target.service}; or give the test stack another name",
             )
-        if not found and record is None:
+        if not found and record is None and not damaged:
             return False
         self._step("clear", f"an earlier {target.service}", lambda: take_down(session, target.service))
         return True
@@ -157,6 +172,7 @@ class _Up:
     def _see_possible(self, target: Target) -> None:
         """See that it can be started at all, before anything is recorded or made."""
         try:
+            see_harmless(self.session, target, run_jobs=self.request.run_jobs)
             self._step("image", target.image, lambda: see_image(self.session, target))
             if target.devices or target.entry.get("runtime"):
                 asked = "; ".join(map(str, target.devices)) or f"runtime {target.entry['runtime']}"
@@ -198,22 +214,22 @@ class _Up:
             self._step("ready", f"{target.service} within {timeout_s:g} s", lambda: wait_ready(wait, places))
         except ProbeError as error:
             raise self._not_ready(error, target, container, places) from error
-        found = diagnose(gather(session, container, target.bindings, places))
+        found = map(_outwaited, diagnose(gather(session, container, target.bindings, places)))
         return tuple(f for f in found if f.severity is not Severity.INFO)
 
     def _not_ready(
         self, error: ProbeError, target: Target, container: Container, places: tuple[Place, ...]
     ) -> NotReadyError:
         facts = gather(self.session, container, target.bindings, places)
-        findings = diagnose(facts)
+        flags = {"--keep": True, "--no-gpu": self.request.no_gpu, "--run-jobs": self.request.run_jobs}
+        kept = again(self.session, target, *(flag for flag, given in flags.items() if given))
+        findings = tuple(f if self.request.keep else _curable(f, kept) for f in diagnose(facts))
         evidence = [f"{f.code}: {f.message}" for f in findings if f.severity is not Severity.INFO]
         evidence += [e for e in error.evidence if not e.startswith("log: ")]
         evidence += [f"log: {line}" for line in facts.log[-LOG_LINES:]]
-        cure = next((f.cure for f in findings if f.cure), None) or f"docker logs {container.name}"
-        kept = (
-            "" if self.request.keep or not cure.startswith("docker ") else f"{self.session.spoken('up --keep')}, then "
-        )
-        return NotReadyError(error, findings, evidence, f"{kept}{cure}")
+        look = f"docker logs {container.name}"
+        cure = next((f.cure for f in findings if f.cure), look if self.request.keep else f"{kept}, then {look}")
+        return NotReadyError(error, findings, evidence, cure)
 
     def _take_down(self, service: str, why: BaseException) -> None:
         """Take all of it away again, unless it is to be looked at; signals are only answered with a word meanwhile."""
@@ -252,6 +268,17 @@ def told(session: Session, step: str, kind: str, title: str) -> Iterator[None]:
         state = StepState.DONE
     finally:
         session.observer.tell(StepEvent(step, kind, state, title, session.clock.monotonic() - began))
+
+
+def _curable(finding: Finding, kept: str) -> Finding:
+    """Return a finding whose cure looks at a container with the command before it that keeps one to be looked at."""
+    looks = finding.cure is not None and finding.cure.startswith("docker ")
+    return replace(finding, cure=f"{kept}, then {finding.cure}") if looks else finding
+
+
+def _outwaited(finding: Finding) -> Finding:
+    """Return a finding on one that is ready: a port that nobody could wait for may open later."""
+    return replace(finding, severity=Severity.WARNING) if finding.code == "nothing-listens" else finding
 
 
 def _title(target: Target) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -15,9 +16,11 @@ from cutover.errors import CutoverError, EngineError, LockHeldError, ProbeError,
 from cutover.flow.runs import state_folder
 from cutover.flow.session import Session
 from cutover.flow.signals import postponed
-from cutover.flow.teststack_record import Record, write_record
+from cutover.flow.teststack_guard import green_of, needs_of, volume_name
+from cutover.flow.teststack_record import Dependency, Record, read_record, write_record
 from cutover.flow.teststack_target import Target
-from cutover.model import TEST_OF_LABEL, Container, Health
+from cutover.flow.teststack_words import again, composed
+from cutover.model import Container, Health
 from cutover.ports.allocate import FreePorts, hold
 
 SHARED_TIMEOUT_S = 120.0
@@ -37,13 +40,22 @@ def see_image(session: Session, target: Target) -> None:
 
     """
     if session.daemon.image_id(target.image) is None:
-        verb = "build" if "build" in target.entry else "pull"
         raise RefusedError(
             "image-missing",
             f"The image {target.image} of {target.service} is not on this Engine.",
             evidence=[f"file: {target.file}"],
-            hint=f"docker compose {verb} {target.of}",
+            hint=_to_have_image(session, target),
         )
+
+
+def _to_have_image(session: Session, target: Target) -> str:
+    """Return the command that gives this very image: building blue helps only where it is blue's."""
+    of = target.model["services"].get(target.of, {})
+    if target.image == (of.get("image") or f"{target.model['name']}-{target.of}"):
+        return composed(session, f"{'build' if 'build' in of else 'pull'} {target.of}")
+    if "build" in target.entry:
+        return composed(session, f"build {target.service}", *target.stack.source.files)
+    return f"docker pull {target.image}"
 
 
 def see_gpu(session: Session, target: Target) -> None:
@@ -64,7 +76,7 @@ def see_gpu(session: Session, target: Target) -> None:
         "no-gpu-runtime" if trial.taken is Taken.NO_RUNTIME else "gpu-refused",
         f"{target.service} reserves a GPU, and this Engine {words}.",
         evidence=[*(f"reserved: {d}" for d in target.devices), f"Engine: {trial.words}"],
-        hint=f"{session.spoken('up --no-gpu')}; or {session.spoken('override --no-gpu')}",
+        hint=again(session, target, "--no-gpu"),
     )
 
 
@@ -80,7 +92,7 @@ def reserved(session: Session, target: Target) -> FreePorts | None:
     try:
         return hold(target.bindings, containers=session.daemon.containers())
     except RefusedError as error:
-        hint = f"{session.spoken('override --force')} chooses other ports; or change them in {target.file}"
+        hint = f"{_other_ports(session, target)} chooses other ports; or change them in {target.file}"
         raise RefusedError(error.reference, error.message, evidence=error.evidence, hint=hint) from error
 
 
@@ -93,7 +105,7 @@ def start(session: Session, target: Target, held: FreePorts | None) -> Container
         ProbeError: a dependency does not get where it has to.
 
     """
-    needs = _needs(target)
+    needs = needs_of(target)
     with shared(session), postponed():
         record = _record(session, target, needs)
         write_record(session, record)
@@ -101,10 +113,11 @@ def start(session: Session, target: Target, held: FreePorts | None) -> Container
         if service in record.dependencies:
             _wait_for_conditions(session, target, service)
             with shared(session), postponed():
-                target.stack.start_only(service)
+                _start_dependency(session, target, service)
     _wait_for_conditions(session, target, target.service)
     with shared(session), postponed():
         target.stack.create(target.service, force=True)
+        _see_volumes(session, target)
     container = _container(session, target)
     if held is not None:
         held.release()
@@ -141,7 +154,9 @@ def shared(session: Session) -> Iterator[None]:
 def _record(session: Session, target: Target, needs: list[str]) -> Record:
     project = session.name_project()
     there = belongings(session.daemon)
-    missing = {s: bool(found) for s in needs if not _is_there(found := session.daemon.of_service(project, s))}
+    green = green_of(session, target, session.daemon.containers(project))  # it may have stopped since it was seen
+    of = {service: session.daemon.of_service(project, service) for service in needs if service not in green}
+    missing = {service: bool(found) for service, found in of.items() if not _is_there(found)}
     made = [target.service, *missing]
     return Record(
         service=target.service,
@@ -151,10 +166,37 @@ def _record(session: Session, target: Target, needs: list[str]) -> Record:
         started_at=session.clock.now().isoformat(timespec="seconds"),
         ports={str(legacy): str(binding) for legacy, binding in target.ports.items()},
         networks=tuple(sorted(set(_networks(target.model, made)) - there.networks)),
-        volumes=tuple(sorted(set(_own_volumes(target)) - there.volumes)),
+        volumes=dict.fromkeys(sorted(set(_volumes(target.model, made)) - there.volumes.keys()), ""),
         needs=tuple(needs),
-        dependencies=missing,
+        dependencies={service: Dependency(existed) for service, existed in missing.items()},
     )
+
+
+def _start_dependency(session: Session, target: Target, service: str) -> None:
+    """Start it, and write down which containers that made or started; if it runs by now, it is somebody else's."""
+    project = session.name_project()
+    record = read_record(session, target.service)
+    if record is None:
+        raise EngineError("record-gone", f"The record of {target.service} was removed while it was started.")
+    dependency = record.dependencies[service]
+    found = session.daemon.of_service(project, service)
+    if _is_there(found):
+        if not any(map(dependency.is_own, found)):
+            write_record(session, record.knowing(service, None))
+        return
+    dependency = replace(dependency, begun_at=session.clock.now().isoformat())
+    write_record(session, record.knowing(service, dependency))
+    target.stack.start_only(service)
+    started = {c.id: c.started_at for c in session.daemon.of_service(project, service)}
+    write_record(session, record.knowing(service, replace(dependency, containers=started)))
+    _see_volumes(session, target)
+
+
+def _see_volumes(session: Session, target: Target) -> None:
+    """Write down when the volumes that were made were created: one of the same name may be made by others later."""
+    record = read_record(session, target.service)
+    if record is not None and not all(record.volumes.values()):
+        write_record(session, record.seeing(belongings(session.daemon).volumes))
 
 
 def _is_there(found: list[Container]) -> bool:
@@ -169,25 +211,12 @@ def _networks(model: Mapping[str, Any], services: list[str]) -> Iterator[str]:
                 yield str(network.get("name") or f"{model['name']}_{key}")
 
 
-def _own_volumes(target: Target) -> Iterator[str]:
-    for mount in target.entry.get("volumes") or ():
-        volume = (target.model.get("volumes") or {}).get(mount.get("source")) or {}
-        if mount.get("type") == "volume" and TEST_OF_LABEL in (volume.get("labels") or {}):
-            yield str(volume["name"])
-
-
-def _needs(target: Target) -> list[str]:
-    """Return all that the test service depends on, directly or not, each after what it needs itself."""
-    found: list[str] = []
-
-    def look_below(service: str) -> None:
-        for name in sorted(target.model["services"][service].get("depends_on") or {}):
-            if name in target.model["services"] and name not in found:  # else `required: false`
-                look_below(name)
-                found.append(name)
-
-    look_below(target.service)
-    return found
+def _volumes(model: Mapping[str, Any], services: list[str]) -> Iterator[str]:
+    for service in services:
+        for mount in model["services"][service].get("volumes") or ():
+            name = volume_name(model, mount)
+            if name is not None and not model["volumes"][mount["source"]].get("external"):
+                yield name
 
 
 def _wait_for_conditions(session: Session, target: Target, service: str) -> None:
@@ -245,14 +274,18 @@ def _start(session: Session, target: Target, container: Container) -> None:
                 taken.reference,
                 f"{taken.message} It was taken just before Docker could bind it.",
                 evidence=[*taken.evidence, *error.evidence],
-                hint=session.spoken("override --force"),
+                hint=_other_ports(session, target),
             ) from error
         raise EngineError(
             "start-failed",
             f"{container.name} does not start: {error.message}",
             evidence=[*error.evidence, *(f"log: {x}" for x in session.daemon.logs(container.id, tail=LOG_LINES))],
-            hint=f"docker logs {container.name}",
+            hint=f"{again(session, target, '--keep')}, then docker inspect {container.name}",
         ) from error
+
+
+def _other_ports(session: Session, target: Target) -> str:
+    return session.spoken(f"override {target.of} --name {target.service} --force")
 
 
 def _who_has(session: Session, target: Target, container: Container) -> CutoverError | None:

@@ -51,7 +51,7 @@ class Target:
     @property
     def bindings(self) -> tuple[PortBinding, ...]:
         """Return every host port that it will publish."""
-        return tuple(dict.fromkeys(_bindings(self.entry)))
+        return tuple(dict.fromkeys(bindings_of(self.entry)))
 
 
 def tests_folder(session: Session) -> Path:
@@ -137,8 +137,8 @@ def _labels(model: Mapping[str, Any], service: str) -> Mapping[str, str]:
     return labels
 
 
-def _bindings(entry: Mapping[str, Any]) -> Iterator[PortBinding]:
-    """Yield the fixed host ports of a service of the canonical model."""
+def bindings_of(entry: Mapping[str, Any]) -> Iterator[PortBinding]:
+    """Return the fixed host ports of a service of the canonical model, one by one."""
     for port in entry.get("ports") or ():
         published = str(port.get("published") or "")
         if published.isdigit() and int(published):
@@ -187,7 +187,7 @@ def _targets(session: Session, base: Mapping[str, Any], of: str) -> Iterator[tup
 
 
 def _of(base: Mapping[str, Any], service: str) -> Iterator[PortBinding]:
-    return _bindings(base["services"][service])
+    return bindings_of(base["services"][service])
 
 
 def _completed(session: Session, target: Target, *, no_gpu: bool) -> Target:

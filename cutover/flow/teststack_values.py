@@ -57,6 +57,7 @@ class UpRequest:
     """How a test stack is wanted. No `override` means `overrides/NAME.yml`, derived where it is not there.
 
     `ready_timeout_s` None leaves it to the settings; `keep` leaves a stack that did not become ready as it is.
+    `run_jobs` lets a one-shot job run again that it depends on, even over data that others use.
     """
 
     name: str | None = None
@@ -64,3 +65,4 @@ class UpRequest:
     no_gpu: bool = False
     keep: bool = False
     ready_timeout_s: float | None = None
+    run_jobs: bool = False

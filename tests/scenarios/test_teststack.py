@@ -194,7 +194,7 @@ def test_an_image_that_is_not_there(world):
     told = world.rig.cutover("up", "--json")
     assert told.code == 1, told
     assert told.json["error"]["reference"] == "image-missing"
-    assert "docker compose" in told.json["error"]["hint"]
+    assert told.json["error"]["hint"] == "docker pull not-built-yet:1", "building blue would not give this one"
     world.untouched()
 
 

@@ -102,6 +102,7 @@ def theatre(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Theatre:
     monkeypatch.setattr(override, "derive", lambda _, request: made.derived(request))
     monkeypatch.setattr(override, "write", lambda _: made.act("write", made.port))
     monkeypatch.setattr(teststack, "read_target", read_target)
+    monkeypatch.setattr(teststack, "see_harmless", lambda *_, run_jobs: made.act("harmless", run_jobs))
     monkeypatch.setattr(teststack, "see_image", lambda *_: made.act("image", ""))
     monkeypatch.setattr(teststack, "start", start)
     monkeypatch.setattr(teststack, "places_of", lambda *_: ())
@@ -175,7 +176,8 @@ def test_a_stack_that_is_not_ready_says_why(theatre: Theatre) -> None:
         "log: Traceback",
         "log: no weights",
     )
-    assert caught.value.hint == "cutover up --keep, then docker logs shop-new_test-1"
+    assert caught.value.hint == "cutover up new_test --keep, then docker logs shop-new_test-1"
+    assert caught.value.findings[0].cure == caught.value.hint
     assert theatre.log[-1] == "down new_test"
     assert "findings" in caught.value.as_dict()
 
