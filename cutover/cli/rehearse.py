@@ -25,8 +25,9 @@ MOST_DEFECTS = 12
 @click.option("--force", is_flag=True, help="Write over an override that was edited by hand.")
 @click.option("--keep", is_flag=True, help="Leave the test stack up in the end: cutover down takes it away.")
 @JUNIT_OPTION
+@click.option("--run-jobs", is_flag=True, help="Let one-shot jobs that it needs run again, over data of others too.")
 @guarded
-def rehearse(maps: tuple[str, ...], no_gpu: bool, force: bool, keep: bool, junit: Path | None, **given: Any) -> int:
+def rehearse(maps: tuple[str, ...], no_gpu: bool, junit: Path | None, **given: Any) -> int:
     """Try blue beside green: override, up, smoke, parity, surface, down.
 
     Ends green (exit code 0) if blue works, answers as green does and lacks no method; else red (1), with what is wrong.
@@ -39,7 +40,8 @@ def rehearse(maps: tuple[str, ...], no_gpu: bool, force: bool, keep: bool, junit
     progress = Progress()
     try:
         with opened(gathered(given), progress) as session:
-            rehearsal = do_rehearse(session, OverrideRequest(maps=maps, no_gpu=no_gpu), force=force, keep=keep)
+            how = {name: given[name] for name in ("force", "keep", "run_jobs")}
+            rehearsal = do_rehearse(session, OverrideRequest(maps=maps, no_gpu=no_gpu), **how)
     finally:
         progress.close()
     return _show(rehearsal, as_json=given["as_json"], junit=junit)

@@ -18,9 +18,10 @@ from cutover.errors import CutoverError
 from cutover.events import StepEvent, StepState
 from cutover.flow.colours import addresses
 from cutover.flow.override import Derived, OverrideRequest, derive, write
+from cutover.flow.request import probes_of
 from cutover.flow.session import Session
 from cutover.flow.signals import interruptible
-from cutover.flow.teststack import NotReadyError, TestStack, down, up
+from cutover.flow.teststack import NotReadyError, TestStack, UpRequest, down, up
 from cutover.model import Colour, Finding, Severity
 from cutover.validate.judge import Judge
 from cutover.validate.parity import load_cases, run_parity
@@ -99,7 +100,9 @@ class Stage:
     dead: str = ""
 
 
-def rehearse(session: Session, request: OverrideRequest, *, force: bool = False, keep: bool = False) -> Rehearsal:
+def rehearse(
+    session: Session, request: OverrideRequest, *, force: bool = False, keep: bool = False, run_jobs: bool = False
+) -> Rehearsal:
     """Try blue beside green, and say all that is wrong with it.
 
     Raises:
@@ -107,6 +110,7 @@ def rehearse(session: Session, request: OverrideRequest, *, force: bool = False,
 
     """
     began = session.clock.monotonic()
+    probes_of(session.options, session.settings)
     suites = session.suites(session.settings.suites)
     cases = load_cases(session.settings.parity, session.settings_path.parent)
     addresses(session, Colour.GREEN)  # without green there is nothing to compare with
@@ -114,7 +118,7 @@ def rehearse(session: Session, request: OverrideRequest, *, force: bool = False,
         stage = Stage(session, derived)
         _part(stage, "override", "", lambda: _written(stage, force=force))
         try:
-            _part(stage, "up", "", lambda: _up(stage))
+            _part(stage, "up", "", lambda: _up(stage, UpRequest(run_jobs=run_jobs)))
             if not suites:
                 _part(stage, "smoke", "", lambda: None)
             for name, suite in suites.items():
@@ -148,8 +152,8 @@ def _written(stage: Stage, *, force: bool) -> Verdict:
     return Verdict("override", "", derived.override.service, (Check(str(derived.path), findings=warnings),))
 
 
-def _up(stage: Stage) -> Verdict:
-    stack = stage.stack = up(stage.session, stage.derived)
+def _up(stage: Stage, request: UpRequest) -> Verdict:
+    stack = stage.stack = up(stage.session, stage.derived, request)
     ports = ", ".join(f"{port} at {address}" for port, address in sorted(stack.ports.items()))
     return Verdict("up", "", stack.service, (Check("ready", stack.seconds, stack.findings, ports),))
 
