@@ -26,7 +26,7 @@ GPUS = (
 )
 OUTPUT = (
     click.option("--print", "only_print", is_flag=True, help="Print the file instead of writing it."),
-    click.option("--force", is_flag=True, help="Write over a file that was written or edited by hand."),
+    click.option("--force", is_flag=True, help="Write over an override edited by hand; edits are lost."),
     click.option("-o", "--output", "path", type=click.Path(path_type=Path), metavar="FILE", help="Write it there."),
 )
 

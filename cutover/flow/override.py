@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from cutover.document.override import Facts, Override, OverrideRequest
-from cutover.errors import RefusedError
-from cutover.files import write_atomic
+from cutover.flow.override_file import files_of, put
 from cutover.flow.override_origin import sources_of, subject_of
 from cutover.flow.override_ports import choose_ports, wanted_ports
 from cutover.flow.override_proof import proven
@@ -19,19 +19,19 @@ from cutover.ports.allocate import FreePorts
 
 __all__ = ["Derived", "OverrideRequest", "derive", "write"]
 
-MODE = 0o644
-
 
 @dataclass(frozen=True, slots=True)
 class Derived:
     """An override that Compose accepted, where it belongs, and its test ports, held until they are let go of.
 
-    As a context manager it lets go of the ports at the end.
+    `reserved` are the files of the project, each with what it is: it is not written over one of them. As a
+    context manager it lets go of the ports at the end.
     """
 
     override: Override
     path: Path
     held: FreePorts
+    reserved: Mapping[Path, str] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
         return self
@@ -72,38 +72,16 @@ def derive(session: Session, request: OverrideRequest) -> Derived:
         held.close()
         raise
     said = replace(override, warnings=(*wanted.warnings, *override.warnings), notes=(*wanted.notes, *override.notes))
-    return Derived(said, path, held)
+    return Derived(said, path, held, files_of(session, world))
 
 
 def write(derived: Derived, *, force: bool = False) -> bool:
-    """Write the file, atomically; return whether it was another one before.
+    """Write the file, atomically; return whether that changed anything.
 
     Raises:
-        RefusedError: there is a file that cutover did not write, or that was edited since (`force` writes over it), or
-            the folder cannot be written.
+        RefusedError: the path is a file of the project, or what is there is no override of a test stack, or one that
+            was edited since (`force` writes over that one), or the folder cannot be written.
 
     """
-    path, content = derived.path, derived.override.text.encode()
-    try:
-        present = path.read_bytes() if path.exists() else None
-        if present == content:
-            return False
-        if present is not None and generated(path) is None and not force:
-            raise _not_ours(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, content, mode=MODE)
-    except OSError as error:
-        raise RefusedError(
-            "override-not-writable",
-            f"{path} cannot be written: {error.strerror}.",
-            hint="cutover override -o FILE writes it elsewhere; --print prints it",
-        ) from error
-    return True
-
-
-def _not_ours(path: Path) -> RefusedError:
-    return RefusedError(
-        "override-not-ours",
-        f"{path} was written or edited by hand; it was left as it is.",
-        hint="cutover override -o FILE or --name NAME writes another one; --force writes over it",
-    )
+    override = derived.override
+    return put(derived.path, override.text.encode(), derived.reserved, force=force)

@@ -82,7 +82,7 @@ def sources_of(world: World, origin: str) -> tuple[str, ...]:
     stack = world.stack.source
     files = [f for f in stack.files if _defines(f, origin)]
     if not files:
-        files = [f for f in _included(stack.files, stack.folder, world.env) if _defines(f, origin)]
+        files = [f for f in included(stack.files, stack.folder, world.env) if _defines(f, origin)]
     return tuple(dict.fromkeys(os.path.relpath(f, stack.folder) for f in files))
 
 
@@ -129,7 +129,7 @@ def _defines(path: Path, service: str) -> bool:
     return document is None or service in document.services()
 
 
-def _included(files: tuple[Path, ...], base: Path, env: Mapping[str, str], depth: int = 8) -> Iterator[Path]:
+def included(files: tuple[Path, ...], base: Path, env: Mapping[str, str], depth: int = 8) -> Iterator[Path]:
     """Yield the files that `include:` takes in, innermost first; their paths are relative to who includes them."""
     for file in files:
         document = _parsed(file)
@@ -138,7 +138,7 @@ def _included(files: tuple[Path, ...], base: Path, env: Mapping[str, str], depth
             group = tuple(base / p for p in _paths(entry, env))
             present = tuple(p for p in group if p.is_file())
             if present and depth:
-                yield from _included(present, present[0].parent, env, depth - 1)
+                yield from included(present, present[0].parent, env, depth - 1)
             yield from present
 
 

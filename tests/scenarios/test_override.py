@@ -105,17 +105,29 @@ def test_bad_input(unstarted, args, code, reference, words):
 
 
 def test_a_file_of_somebody_else_is_left_alone(unstarted):
-    """One written by hand, and one of ours that was edited; --force writes over it."""
+    """One written by hand, and one of ours that was edited; --force writes over this one."""
     file = unstarted.folder / "overrides" / "new_test.yml"
     assert unstarted.cutover("override").code == 0
     ours = file.read_text()
-    for content in ("services: {}\n", ours.replace('restart: "no"', "restart: always")):
+    for content, args in (("services: {}\n", ("--force",)), (ours.replace('restart: "no"', "restart: always"), ())):
         file.write_text(content)
-        told = unstarted.cutover("override", "--json")
+        told = unstarted.cutover("override", "--json", *args)
         assert (told.code, told.json["error"]["reference"]) == (1, "override-not-ours")
         assert file.read_text() == content
     assert unstarted.cutover("override", "--force").code == 0
     assert file.read_text() == ours
+
+
+@pytest.mark.parametrize("force", [(), ("--force",)])
+@pytest.mark.parametrize("name", ["docker-compose.yml", "cutover.yaml", "server.py"])
+def test_a_file_of_the_project_is_never_written_over(unstarted, name, force):
+    """`-o` with the wrong name costs nobody a compose file, and no hint leads there."""
+    before = (unstarted.folder / name).read_bytes()
+    told = unstarted.cutover("override", "-o", name, "--json", *force)
+    assert told.code == 1, told
+    assert told.json["error"]["reference"].startswith("override-")
+    assert "--force" not in told.json["error"]["hint"]
+    assert (unstarted.folder / name).read_bytes() == before
 
 
 BASE = """\

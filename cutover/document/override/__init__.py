@@ -16,7 +16,7 @@ from cutover.document.override.ports import (
     with_mapping,
 )
 from cutover.document.override.service import Facts, derive
-from cutover.document.override.text import ports_in, untouched
+from cutover.document.override.text import once_written, ports_in, tries_only, untouched
 from cutover.document.override.values import (
     LOOPBACK,
     Override,
@@ -41,11 +41,13 @@ __all__ = [
     "joined",
     "lost",
     "numbers_inside",
+    "once_written",
     "ports_in",
     "ports_of",
     "published_by",
     "refuse_portless",
     "see_network",
+    "tries_only",
     "untouched",
     "with_mapping",
 ]

@@ -7,11 +7,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from cutover.document.document import Document
 from cutover.document.override.values import Tagged
 from cutover.document.render import scalar_text
-from cutover.model import TEST_PORTS_LABEL
+from cutover.document.source import Kind, Node
+from cutover.errors import EditRefusedError
+from cutover.model import TEST_OF_LABEL, TEST_PORTS_LABEL
 
-_SUM = re.compile(r"^# sha256 of what follows: ([0-9a-f]{64})\n", re.MULTILINE)
+_HEAD = re.compile(r"(?:#[^\n]*\n)*# sha256 of what follows: ([0-9a-f]{64})\n")
 _PORTS = re.compile(rf"{re.escape(TEST_PORTS_LABEL)}: \"?([\d:,]+)\"?")
 _WIDTH = 110
 
@@ -33,8 +36,31 @@ def signed(header: Sequence[str], body: str) -> str:
 
 def untouched(content: str) -> bool:
     """Say whether a file is just as it was written here."""
-    found = _SUM.search(content)
+    found = _HEAD.match(content)
     return found is not None and hashlib.sha256(content[found.end() :].encode()).hexdigest() == found[1]
+
+
+def once_written(content: bytes) -> bool:
+    """Say whether a file begins as one that was written here, whatever was edited in it since."""
+    return _HEAD.match(content.decode(errors="replace")) is not None
+
+
+def tries_only(content: bytes, name: str) -> bool:
+    """Say whether a file is an override written by hand: compose YAML in which every service is a test stack's."""
+    try:
+        services = Document.parse(content, name).services()
+    except EditRefusedError:
+        return False
+    return bool(services) and all(_labelled(s.node) for s in services.values())
+
+
+def _labelled(service: Node) -> bool:
+    labels = service.get("labels")
+    if labels is None:
+        return False
+    if labels.kind is Kind.MAPPING:
+        return labels.get(TEST_OF_LABEL) is not None
+    return any(item.value.startswith(f"{TEST_OF_LABEL}=") for item in labels.items)
 
 
 def ports_in(content: str) -> dict[int, int]:

@@ -10,10 +10,8 @@ import pytest
 
 from cutover.config import Settings
 from cutover.document.override import Override, OverrideRequest
-from cutover.document.override.text import signed
 from cutover.engine.stack import ProjectFiles, Stack
 from cutover.errors import RefusedError, UsageError
-from cutover.flow.override import Derived, write
 from cutover.flow.override_origin import sources_of, subject_of
 from cutover.flow.override_ports import MOST, Wanted, choose_ports, wanted_ports
 from cutover.flow.override_proof import _differences
@@ -280,35 +278,3 @@ def test_evidence_names_places_and_never_values():
     ]
     model["services"]["blue"] = {"image": "changed"}
     assert "services.blue.image: unexpected" in list(_differences(world(), override, model))
-
-
-def derived(path, text):
-    """Return a derived override without ports."""
-    return Derived(Override("blue_test", "blue", text, ()), path, allocate(0))
-
-
-def test_a_file_is_written_once_and_over_ours_only(tmp_path):
-    """A hand-written one, and one of ours that was edited, are left as they are unless forced."""
-    path = tmp_path / "overrides" / "blue_test.yml"
-    first, second = signed(["x"], "services: {}\n"), signed(["x"], "services: {a: {}}\n")
-    assert write(derived(path, first))
-    assert not write(derived(path, first))
-    assert write(derived(path, second))
-    assert path.read_text() == second
-    assert path.stat().st_mode & 0o777 == 0o644
-    for content in ("services: {}\n", second.replace("a:", "b:")):
-        path.write_text(content)
-        with pytest.raises(RefusedError) as error:
-            write(derived(path, first))
-        assert error.value.reference == "override-not-ours"
-        assert path.read_text() == content
-    assert write(derived(path, first), force=True)
-    assert path.read_text() == first
-
-
-def test_a_folder_that_cannot_be_written(tmp_path):
-    """Something else stands in its place."""
-    (tmp_path / "overrides").write_text("a file")
-    with pytest.raises(RefusedError) as error:
-        write(derived(tmp_path / "overrides" / "x.yml", "x"))
-    assert error.value.reference == "override-not-writable"
