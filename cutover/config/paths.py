@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import AfterValidator
 
 from cutover.config.base import Texts
+from cutover.errors import UsageError
 
 if TYPE_CHECKING:
+    import regex
     from jsonpath import CompoundJSONPath
     from jsonpath import JSONPath as Query
 
 EXAMPLE = "$.result.models[0].name"
+PATTERN_S = 2.0
+"""How long a regular expression may look through one text."""
 
 
 @lru_cache(maxsize=1024)
@@ -36,17 +40,37 @@ def compiled(text: str) -> Query | CompoundJSONPath:
 
 
 @lru_cache(maxsize=1024)
-def pattern(text: str) -> re.Pattern[str]:
-    """Return a regular expression ready to be used.
+def pattern(text: str) -> regex.Pattern[str]:
+    """Return a regular expression as `re` has them; it belongs to the library `regex`, whose search can be bounded.
 
     Raises:
         ValueError: it is none; the message is fit for people.
 
     """
+    import regex  # noqa: PLC0415  (30 ms that settings without any need not pay)
+
     try:
-        return re.compile(text)
-    except (re.error, RecursionError, OverflowError) as error:
+        re.compile(text)  # what is more than `re` knows would be read otherwise elsewhere
+        return regex.compile(text)
+    except (re.error, regex.error, RecursionError, OverflowError) as error:
         raise ValueError(f"{text!r} is no regular expression: {error}") from error
+
+
+def is_found(text: str, within: str) -> bool:
+    """Say whether a regular expression is found in a text.
+
+    Raises:
+        UsageError: `pattern-too-slow`: no word within `PATTERN_S` seconds: it goes back and forth without end.
+
+    """
+    try:
+        return pattern(text).search(within, timeout=PATTERN_S) is not None
+    except TimeoutError as error:
+        raise UsageError(
+            "pattern-too-slow",
+            f"The regular expression /{text}/ had no result within {PATTERN_S:g} s in {len(within)} characters.",
+            hint="a repetition within a repetition, as (a+)+ is, tries all ways to share out a text: write a+",
+        ) from error
 
 
 def in_slashes(wanted: Any) -> str | None:

@@ -27,7 +27,7 @@ def findings(expect: Expect, response: Response, judge: Judge) -> list[Finding]:
     An error that nobody expected is told alone: what it lacks follows from it.
 
     Raises:
-        UsageError: a JSONPath cannot be asked of this reply.
+        UsageError: a JSONPath cannot be asked of this reply, or a regular expression takes too long for it.
 
     """
     if not response.answered:
@@ -140,7 +140,7 @@ def _matches(expect: Expect, value: Any) -> Iterator[Finding]:
         if not places:
             yield error("no-match", f"{path}: expected a match of /{text}/, seen {_seen(value, places)}")
         for location, seen in places:
-            if not isinstance(seen, str) or not paths.pattern(text).search(seen):
+            if not isinstance(seen, str) or not paths.is_found(text, seen):
                 told = f"{spelt(location)}: expected a text with a match of /{text}/, seen {shown(seen, location)}"
                 yield error("no-match", told)
 
@@ -152,7 +152,7 @@ def _absent(expect: Expect, value: Any) -> Iterator[Finding]:
 
 
 def _text(expect: Expect, response: Response) -> Iterator[Finding]:
-    if expect.text is not None and not paths.pattern(expect.text).search(text_of(response.body)):
+    if expect.text is not None and not paths.is_found(expect.text, text_of(response.body)):
         yield error("no-match", f"the reply: expected a match of /{expect.text}/, seen {body(response)}")
 
 

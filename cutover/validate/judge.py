@@ -79,7 +79,7 @@ def fits(value: Any, path: str, wanted: Any) -> bool:
     places = (found for _, found in find(value, path))
     if text is None:
         return any(same(found, wanted) for found in places)
-    return any(found and paths.pattern(text).search(_text(found)) is not None for found in places)
+    return any(found and paths.is_found(text, _text(found)) for found in places)
 
 
 def same(one: Any, other: Any) -> bool:

@@ -129,7 +129,8 @@ def _inflated(body: bytes, headers: dict[str, str]) -> bytes:
     """Undo what a server compresses although it was asked not to."""
     if headers.get("content-encoding", "").lower() not in {"gzip", "deflate", "x-gzip"}:
         return body
-    parts, room = [], MAX_BODY_BYTES
+    parts: list[bytes] = []
+    room = MAX_BODY_BYTES
     try:
         while body and (
             not parts or body.strip(b"\0")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import zmq
 
-from cutover.config import Errors, Suite
+from cutover.config import Errors, Suite, paths
 from cutover.errors import UsageError
 from cutover.events import Progress
 from cutover.validate.judge import Judge
@@ -208,3 +208,17 @@ def test_a_suite_that_was_not_read_from_its_file(manager):
     """It has no steps, and that is no success."""
     with pytest.raises(UsageError, match="has no steps"):
         run_suite("s", Suite(file="x.yaml"), manager, Judge(Errors()), "blue", Told())
+
+
+def test_a_regular_expression_that_never_ends(manager, monkeypatch):
+    """It is told by its name, and the other steps go on."""
+    monkeypatch.setattr(paths, "PATTERN_S", 0.1)
+    long = {"request": ask("generate_text", model="chars-4", size=9000)}
+    verdict = run(
+        manager,
+        {**long, "expect": {"matches": {"$.result.text": "(x+x+)+y"}}},
+        {**long, "expect": {"text": "(x+x+)+y"}},
+        {**long, "expect": {"matches": {"$.result.text": "^x+$"}}},
+    )
+    assert [[f.code for f in check.findings] for check in verdict.checks] == [["pattern-too-slow"]] * 2 + [[]]
+    assert "/(x+x+)+y/ had no result within 0.1 s" in verdict.checks[0].findings[0].message
