@@ -18,7 +18,13 @@ from cutover.config.paths import JSONPath, Paths, Wanted
 _SENDABLE: Final = (str, int, float, bool, bytes, dict, list, tuple, type(None))
 _DEEPEST: Final = 100
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-SCHEMES = ("zmq", "http", "https", "tcp")
+_EXAMPLES: Final = {
+    "zmq": "zmq://:5570",
+    "http": "http://:6570/health",
+    "https": "https://:6570/health",
+    "tcp": "tcp://:7000",
+}
+SCHEMES = tuple(_EXAMPLES)
 
 
 class Codec(StrEnum):
@@ -37,18 +43,34 @@ class Socket(StrEnum):
 
 
 def _is_target(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in SCHEMES:
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError as error:  # a port that is none, or a host in broken brackets
+        raise ValueError(f"{value!r} is no URL that can be asked: {error}") from error
+    example = _EXAMPLES.get(parts.scheme)
+    if example is None:
         near = difflib.get_close_matches(parts.scheme, SCHEMES, n=1)
         meant = f"; did you mean {near[0]}://?" if near else ""
         raise ValueError(f"{value!r} should begin with one of {', '.join(f'{s}://' for s in SCHEMES)}{meant}")
-    if parts.port is None and parts.scheme in {"zmq", "tcp"}:  # urlsplit raises ValueError for a port that is none
-        raise ValueError(f"{value!r} names no port: {parts.scheme}://:5570")
+    if port == 0:
+        raise ValueError(f"{value!r} names port 0, on which nobody can be asked: {example}")
+    if port is None and not (parts.hostname and parts.scheme in {"http", "https"}):
+        raise ValueError(f"{value!r} names no port; the legacy one is meant: {example}")
+    return value
+
+
+def _is_web_target(value: str) -> str:
+    _is_target(value)
+    if not value.lower().startswith(("http://", "https://")):
+        raise ValueError(f"{value!r} should begin with http:// or https://")
     return value
 
 
 Target = Annotated[str, AfterValidator(_is_target)]
 """Where a question goes: `zmq://:5570`."""
+WebTarget = Annotated[str, AfterValidator(_is_web_target)]
+"""Where HTTP is asked: `http://:6570`."""
 
 
 class Message(Model):

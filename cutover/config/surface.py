@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from cutover.config.base import Model, Texts
-from cutover.config.messages import Message
+from cutover.config.messages import Message, WebTarget
 from cutover.config.paths import JSONPath, Paths, Wanted, pattern
 
 
@@ -35,8 +35,8 @@ class Surface(Message):
     blue_source: Texts = Field((), description="Python files or folders of blue")
     keys: Texts = Field(("action", "method", "command", "type", "op"), description="names that hold a method's name")
     classes: Texts = Field((), description="classes whose public methods count as methods")
-    openapi: str | None = Field(None, description="where OpenAPI is served: http://:8000/openapi.json")
-    http: str | None = Field(None, description="where the HTTP routes of the source are asked: http://:6570")
+    openapi: WebTarget | None = Field(None, description="where OpenAPI is served: http://:8000/openapi.json")
+    http: WebTarget | None = Field(None, description="where the HTTP routes of the source are asked: http://:6570")
     ask_all: bool = Field(False, description="ask also for methods whose names sound destructive, and send unsafe HTTP")
     recordings: Texts = Field((), description="recordings (.jsonl) whose methods count; * is allowed")
     ignore: Texts = Field((), description="methods that may be missing")

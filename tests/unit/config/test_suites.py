@@ -176,3 +176,49 @@ def test_a_suite_that_is_not_there(tmp_path):
 def test_two_dollars_are_no_name(tmp_path):
     """A text may hold what looks like one."""
     load(written(tmp_path, HEAD + "      - request: $${x}\n"))
+
+
+@pytest.mark.parametrize(
+    ("to", "told"),
+    [
+        ("http:///health", "'http:///health' names no port; the legacy one is meant: http://:6570/health"),
+        ("https://:/x", "'https://:/x' names no port; the legacy one is meant: https://:6570/health"),
+        ("zmq://", "'zmq://' names no port; the legacy one is meant: zmq://:5570"),
+        ("tcp://db", "'tcp://db' names no port; the legacy one is meant: tcp://:7000"),
+        ("zmq://:0", "'zmq://:0' names port 0, on which nobody can be asked: zmq://:5570"),
+        ("tcp://:99999", "'tcp://:99999' is no URL that can be asked: Port out of range 0-65535"),
+        ("tcp://:x", "'tcp://:x' is no URL that can be asked: Port could not be cast to integer value as 'x'"),
+        ("http://[::1/x", "'http://[::1/x' is no URL that can be asked: Invalid IPv6 URL"),
+        ("htp://:6570", "should begin with one of zmq://, http://, https://, tcp://; did you mean http://?"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        ("suites:\n  a:\n    to: {}\n    steps: [{{request: x}}]\n", 3),
+        ("suites:\n  a:\n    steps:\n    - {{to: '{}'}}\n", 4),
+        ("parity:\n  to: {}\n", 2),
+        ("parity:\n  cases:\n  - {{to: '{}'}}\n", 3),
+        ("surface:\n  to: {}\n", 2),
+        ("surface:\n  openapi: {}\n", 2),
+        ("surface:\n  http: {}\n", 2),
+    ],
+)
+def test_where_nobody_can_be_asked(tmp_path, settings, line, to, told):
+    """Wherever a URL is written: refused with its line, before anything is asked."""
+    message = refusal(tmp_path, settings.format(f'"{to}"' if "'" not in settings else to))
+    assert message.startswith(f"cutover.yaml:{line}: ")
+    assert told in message
+
+
+@pytest.mark.parametrize("to", ["http://localhost/x", "https://host.example", "zmq://:5570", "tcp://[::1]:7000"])
+def test_where_a_port_needs_not_be_said(tmp_path, to):
+    """A host of one's own may have the port that is HTTP's."""
+    settings = load(written(tmp_path, f"suites:\n  a:\n    to: '{to}'\n    steps: [{{request: x}}]\n"))
+    assert settings.suites["a"].to == to
+
+
+def test_only_http_has_openapi(tmp_path):
+    """Another protocol is refused where it is written."""
+    told = "'zmq://:5570' should begin with http:// or https://"
+    assert told in refusal(tmp_path, "surface:\n  openapi: zmq://:5570\n")
