@@ -50,7 +50,11 @@ class _Scene:
 
 
 class _BlockedError(Exception):
-    """A text cannot be written with another port in it; the text of the error says why."""
+    """A text cannot be written with another port in it; the text of the error says why, and `cure` what to do."""
+
+    def __init__(self, why: str, cure: str = "") -> None:
+        super().__init__(why)
+        self.cure = cure
 
 
 def move_inside(
@@ -144,7 +148,8 @@ def _move_target(
     try:
         list(_changes(moves, scene))
     except _BlockedError as error:
-        found.notes.append(f"it stays on {target} inside: {error}")
+        said = f"the service stays on {target} inside: {error}{error.cure}"
+        (found.warnings if error.cure else found.notes).append(said)
         return []
     found.targets[target] = new
     places = ", ".join(dict.fromkeys(p.where for p in mine))
@@ -183,8 +188,8 @@ def _changed(text: Text, moves: Sequence[Move], scene: _Scene) -> Change:
     whole = " ".join(whole_text)
     numeric = not text.listed and whole.isdigit()
     if not numeric and holds_secret(whole) and text.key not in scene.request.also:
-        why = "would be copied into the file and may hold a secret"
-        raise _BlockedError(f"{text.key} {why} (--also {text.key} moves it all the same)")
+        why = f"{text.key} would be copied into the file, and looks as if it held a secret"
+        raise _BlockedError(why, f"; if it holds none, --also {text.key} moves the port in it")
     return Change(text.key, tuple(values), tuple(whole_text))
 
 

@@ -14,11 +14,16 @@ _SECRET = re.compile(
     r"(?:pass(?:word|wd|phrase)?|requirepass|secret|token|credentials?|api[-_]?key|access[-_]?key|private[-_]?key"
     r"|authorization|bearer|auth)[\"']?(?:\s*[=:]\s*|\s+)[\"']?(?!bearer)[^\x01\s\"'-]"
     r"|://[^/\s:@]*:[^/\s@\x01][^/\s@]*@"
-    r"|(?:^|\s)(?:-a|-u|--user)[=\s]+[^\x01\s-]|(?:^|\s)-p(?![\s\d=\x01])\S{3}"
     r"|\b(?=[a-z0-9_+]*\d)(?=[a-z0-9_+]*[a-z])[a-z0-9_+]{24,}|\b(?:sk-|ghp_|hf_)\w{8}",
     re.IGNORECASE,
 )
+_FLAG = re.compile(r"(?:^|(?<=[\s\"']))(-u|--user|--proxy-user|-a|-p)(?:=|\s+|)[\"']?([^\s\"']+)")
+_TAKES_A = re.compile(r"\b(?:redis|valkey|keydb)")
+_TAKES_P = re.compile(r"\b(?:mongo|mysql(?!d\b|d_)|mariadb(?!d\b|d_)|sshpass)")
+_PATH = re.compile(r"[./~]|[\w-]+\.\w+$|.*/")
 _LOCAL = re.compile(r"localhost|127(?:\.\d{1,3}){3}|0\.0\.0\.0|\[?::1?\]?|\*|", re.IGNORECASE)
+_SECRET_ENDS = frozenset({"pass", "pwd", "secret", "secrets", "token", "credential", "credentials", "key", "auth"})
+_SECRET_ENDS_LONG = ("password", "passwd", "passphrase", "secret", "token", "apikey")
 _EVERYWHERE = frozenset({"", "*", "0.0.0.0", "::", "[::]"})  # noqa: S104  (nothing is bound here)
 _WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 _HOSTS = ("host", "hostname", "server", "addr", "address", "url", "uri", "ip")
@@ -49,7 +54,14 @@ def is_everywhere(host: str) -> bool:
 
 def holds_secret(written: str) -> bool:
     """Say whether text of a file may hold a secret in plain sight, by the words around it or by its shape."""
-    return _SECRET.search(_VARIABLE.sub(_KNOWN, written)) is not None
+    text = _VARIABLE.sub(_KNOWN, written)
+    return _SECRET.search(text) is not None or any(_credential(f, text[: f.start()]) for f in _FLAG.finditer(text))
+
+
+def says_secret(name: str) -> bool:
+    """Say whether a variable's name says that its value is a secret: `DB_PASSWORD`, `HF_TOKEN`; not `MAX_TOKENS`."""
+    words = _words(name)
+    return bool(words) and (words[-1] in _SECRET_ENDS or words[-1].endswith(_SECRET_ENDS_LONG))
 
 
 def host_siblings(name: str) -> tuple[str, ...]:
@@ -59,6 +71,25 @@ def host_siblings(name: str) -> tuple[str, ...]:
         return ()
     upper = name.isupper()
     return tuple(f"{found[1]}{found[2]}{word.upper() if upper else word}" for word in _HOSTS)
+
+
+def _credential(found: re.Match[str], before: str) -> bool:
+    """Say whether a short flag's value is a password: `-u me:pw`; of `-a x` and `-px` the program before it decides."""
+    flag, value = found.groups()
+    known = value[0] in f"-{_KNOWN}"
+    if flag == "-a":
+        return not known and _TAKES_A.search(before) is not None
+    if flag == "-p":
+        return not known and not value.isdigit() and not _PATH.match(value) and _TAKES_P.search(before) is not None
+    return _is_user_and_password(value)
+
+
+def _is_user_and_password(value: str) -> bool:
+    """Tell `me:pw` from a user alone, from `1000:1000`, from an address, and from `python -u module:app`'s kin."""
+    user, _, password = value.partition(":")
+    literal = password.replace(_KNOWN, "")
+    ids = user.isdigit() and password.isdigit()
+    return bool(user and literal) and not (ids or password.startswith("/") or _PATH.match(user) or is_local(user))
 
 
 def _words(name: str) -> list[str]:

@@ -131,18 +131,35 @@ def test_variables_of_a_command_stay_variables(written, expected):
 @pytest.mark.parametrize(
     ("written", "why"),
     [
-        (["x", "--port", "5570", "--password", "hunter2"], "may hold a secret"),
         ("x $OPTIONS", "put together from variables"),
         (["x", "--port", "5570", "--password", "${UNKNOWN}"], "put together from variables"),
     ],
 )
-def test_a_secret_is_not_copied(written, why):
+def test_values_of_variables_are_not_copied(written, why):
     """The port stays inside instead: published elsewhere it works as well."""
     service = {"command": ["x", "--port", "5570", "--password", "hunter2"]}
     found = moved(service, written={"command": written}, env={"OPTIONS": "--port 5570 --password hunter2"})
     assert (found.targets, found.changes) == ({}, {})
     assert why in found.notes[0]
     assert "hunter2" not in repr(found)
+
+
+def test_a_secret_is_not_copied():
+    """The port stays inside, which is a warning, with what to do about it."""
+    service = {"command": ["x", "--port", "5570", "--password", "hunter2"]}
+    found = moved(service)
+    assert (found.targets, found.changes, found.notes) == ({}, {}, [])
+    assert "looks as if it held a secret" in found.warnings[0]
+    assert "--also command" in found.warnings[0]
+    assert "hunter2" not in repr(found)
+    assert moved(service, also=("command",)).changes["command"].written[2] == "20001"
+
+
+def test_a_command_with_short_flags_is_no_secret():
+    """`python3 -u FILE --port 5570` moves."""
+    found = moved({"command": ["python3", "-u", "/app/srv.py", "--port", "5570"]})
+    assert found.changes["command"].written == ("python3", "-u", "/app/srv.py", "--port", "20001")
+    assert found.warnings == []
 
 
 def test_a_variable_from_an_env_file_is_set_anew():

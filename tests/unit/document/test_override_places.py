@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cutover.document.override.names import holds_secret, host_siblings, is_local, says_port, says_public
+from cutover.document.override.names import holds_secret, host_siblings, is_local, says_port, says_public, says_secret
 from cutover.document.override.places import Role, spots
 from cutover.document.override.template import comes_to, moved, split
 
@@ -111,6 +111,13 @@ def test_the_host_that_belongs_to_a_port():
         "redis-cli -a hunter2 ping",
         "mysqladmin ping -phunter2",
         "curl -u me:pw http://localhost:80",
+        "curl -ume:pw http://localhost:80",
+        "curl --user=me:pw http://localhost:80",
+        "sh -c 'redis-cli -a 1234 ping'",
+        "mongosh -u me -p hunter2",
+        "sshpass -p hunter2 ssh x",
+        "--token x",
+        "--password=x",
         "amqp://me:pw@localhost:5672",
         'curl -H "Authorization: Bearer abc"',
         "TOKEN=abc",
@@ -132,11 +139,39 @@ def test_what_may_be_a_secret(text):
         "serve --port 5570 -p 80",
         "http://localhost:5570/health",
         "amqp://me:${PW}@localhost:5672",
+        "python3 -u /app/srv.py --port 7720",
+        "python3 -u -m srv --port 7720",
+        "python3 -u srv.py",
+        "gosu -u www srv",
+        "setpriv -u 1000:1000 srv",
+        "curl -u me:$PW",
+        "srv -u localhost:5570",
+        "celery -A proj flower --port=5555",
+        "srv -a all",
+        "srv -port 5570 -path /x",
+        "mysqladmin ping -p$PW",
+        "redis-cli -p 6379 ping",
+        "mysqld -p 3306 -pid-file x",
+        "nginx -p /etc/nginx",
     ],
 )
 def test_what_is_none(text):
     """A variable's value is not written down, and ordinary commands may be copied."""
     assert not holds_secret(text)
+
+
+@pytest.mark.parametrize("name", ["DB_PASSWORD", "PGPASSWORD", "HF_TOKEN", "apiKey", "MYSQL_PWD", "REDIS_AUTH", "PASS"])
+def test_names_that_say_secret(name):
+    """The value of such a variable is not told."""
+    assert says_secret(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["PORT", "MAX_TOKENS", "TOKENIZERS_PARALLELISM", "DB_PASSWORD_FILE", "BYPASS", "MONKEY"]
+)
+def test_names_that_say_none(name):
+    """Words that only look alike, and files that hold a secret."""
+    assert not says_secret(name)
 
 
 ENV = {"PORT": "5570", "HOST": "0.0.0.0", "WHOLE": "tcp://0.0.0.0:5570", "MONEY": "a$b"}
