@@ -84,4 +84,4 @@ def write(derived: Derived, *, force: bool = False) -> bool:
 
     """
     override = derived.override
-    return put(derived.path, override.text.encode(), derived.reserved, force=force)
+    return put(derived.path, override.text.encode(), derived.reserved, force=force, private=override.private)

@@ -58,6 +58,11 @@ def holds_secret(written: str) -> bool:
     return _SECRET.search(text) is not None or any(_credential(f, text[: f.start()]) for f in _FLAG.finditer(text))
 
 
+def literal(written: str) -> str:
+    """Return text of a file without its variables."""
+    return _VARIABLE.sub("", written)
+
+
 def says_secret(name: str) -> bool:
     """Say whether a variable's name says that its value is a secret: `DB_PASSWORD`, `HF_TOKEN`; not `MAX_TOKENS`."""
     words = _words(name)

@@ -10,6 +10,7 @@ from typing import Any
 
 from cutover.document.override import devices, mounts
 from cutover.document.override.inside import Inside, move_inside
+from cutover.document.override.secrets import secrets_in
 from cutover.document.override.text import Line, document, signed
 from cutover.document.override.texts import HEALTHCHECK, VARIABLE
 from cutover.document.override.values import (
@@ -259,16 +260,18 @@ class _Draft:
             heads[0] = replace(heads[0], comment="defined by several files: extended from each, as Compose merges them")
         documents = [document(facts.name, [head]) for head in heads[:-1]]
         label = (TEST_OF_LABEL, facts.origin)
+        secrets = list(secrets_in(self.lines))
         documents.append(document(facts.name, [*heads[-1:], *self.lines], self.volumes, label))
         return Override(
             service=facts.name,
             origin=facts.origin if facts.sources else None,
             text=signed(list(_header(facts, ports)), "---\n".join(documents)),
             ports=tuple(ports),
-            warnings=tuple(dict.fromkeys(self.warnings)),
+            warnings=tuple(dict.fromkeys([*secrets, *self.warnings])),
             notes=tuple(dict.fromkeys(self.notes)),
             expected=self.expected,
             expected_volumes=tuple(self.volumes),
+            private=bool(secrets),
         )
 
 

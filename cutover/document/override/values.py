@@ -83,7 +83,7 @@ class Override:
 
     `expected` is what Compose must make of that service, `expected_volumes` of its own volumes: values of the user's
     files are in there, never show it. `warnings` are places that look like a port and were left alone, and the like;
-    `notes` say what was derived.
+    `notes` say what was derived. `private` says that a secret stands in the text, so that its owner alone may read it.
     """
 
     service: str
@@ -94,6 +94,7 @@ class Override:
     notes: tuple[str, ...] = ()
     expected: Service = field(default_factory=dict, repr=False)
     expected_volumes: tuple[str, ...] = ()
+    private: bool = False
 
 
 @dataclass(frozen=True, slots=True)

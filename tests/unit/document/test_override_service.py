@@ -197,6 +197,34 @@ def test_from_an_image():
     assert "hunter2" not in found.text
 
 
+@pytest.mark.parametrize(
+    ("request_", "place"),
+    [
+        (OverrideRequest(environment=(("DB_PASSWORD", "hunter2"),)), "environment.DB_PASSWORD"),
+        (OverrideRequest(environment=(("DB_PASSWORD", "$hunter2"),)), "environment.DB_PASSWORD"),
+        (OverrideRequest(environment=(("DSN", "amqp://me:hunter2@mq/"),)), "environment.DSN"),
+        (OverrideRequest(command=("x", "--token", "hunter2")), "command"),
+    ],
+)
+def test_a_secret_that_the_user_gives(request_, place):
+    """It is written as it was asked, with a warning that names it and not its value, and for the owner alone."""
+    found = made({"image": "x"}, request_)
+    assert found.private
+    assert [w for w in found.warnings if w.startswith(f"{place} ")]
+    assert "hunter2" not in " ".join(found.warnings)
+    assert ("--env DB_PASSWORD without" in found.warnings[0]) is (place == "environment.DB_PASSWORD")
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [(("DB_PASSWORD", None),), (("DB_PASSWORD", ""),), (("LOG_LEVEL", "debug"),), (("MAX_TOKENS", "4096"),)],
+)
+def test_what_is_no_secret_in_the_file(environment):
+    """A name alone takes its value from outside, where it is not written down."""
+    found = made({"image": "x"}, OverrideRequest(environment=environment))
+    assert (found.private, found.warnings) == (False, ())
+
+
 def test_what_the_user_sets():
     """Variables and a command, with nothing in them that Compose would interpolate."""
     request = OverrideRequest(environment=(("A", "$x"), ("B", None)), command=("run", "$y", "a b"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
 
 import pytest
 
@@ -49,6 +50,16 @@ def test_a_file_is_written_once(tmp_path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
     path.write_text("")
     assert write(derived(path, FIRST))
+
+
+def test_a_secret_is_for_the_owner_alone(tmp_path):
+    """Also in a file that others could read until now."""
+    path = tmp_path / "x.yml"
+    assert write(derived(path, FIRST))
+    secret = replace(derived(path, FIRST), override=Override("blue_test", "blue", FIRST, (), private=True))
+    assert write(secret)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert not write(secret)
 
 
 @pytest.mark.parametrize("content", [EDITED, BY_HAND, LISTED])
