@@ -138,6 +138,9 @@ def _show(summary: Summary, *, as_json: bool) -> None:
         f"{summary.without_reply} had no reply": summary.without_reply,
         f"{summary.refused} connections were not taken by green": summary.refused,
         f"{summary.unread} connections passed unread: {summary.reason}": summary.unread,
+        f"{summary.undecoded} had what is no JSON, msgpack or text, masked whole (record: {{keep_undecoded: true}})": (
+            summary.undecoded
+        ),
         f"{summary.unwritten} exchanges could not be masked for certain, and were not written": summary.unwritten,
     }
     for note, count in notes.items():

@@ -45,6 +45,12 @@ class Surface(Message):
 class Recording(Model):
     """What a recording of live traffic leaves out."""
 
-    mask: Paths = Field((), description="JSONPaths whose values are masked")
-    mask_names: Patterns = Field((), description="regular expressions of key and header names whose values are masked")
+    mask: Paths = Field((), description="JSONPaths whose values are masked, in JSON and msgpack")
+    mask_names: Patterns = Field(
+        (),
+        description="regular expressions of names whose values are masked: of keys, headers, fields, tags, parameters",
+    )
     mask_text: Patterns = Field((), description="regular expressions of texts that are masked wherever they stand")
+    keep_undecoded: bool = Field(
+        False, description="write what is neither JSON, msgpack nor text as it was; else it is masked whole"
+    )

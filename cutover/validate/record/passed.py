@@ -19,7 +19,9 @@ class Passed:
     """One exchange. `elapsed_s` counts from the question's last byte to the reply's last byte, None without a reply.
 
     `at` is wall time in seconds since 1970. `failure` says why there is no reply. `unsure` says that several questions
-    were under way on this connection, and nothing in the replies tells which is whose.
+    were under way on this connection, and nothing in the replies tells which is whose. Of ZeroMQ, `envelope` are the
+    frames before the request's, `reply_frames` those before the reply's; `delimiter` False says that a DEALER asked
+    without the empty frame in front.
     """
 
     kind: Kind
@@ -34,6 +36,8 @@ class Passed:
     reply_headers: Headers = field(default=(), repr=False)
     socket: Socket = Socket.REQ
     envelope: tuple[bytes, ...] = field(default=(), repr=False)
+    delimiter: bool = True
+    reply_frames: tuple[bytes, ...] = field(default=(), repr=False)
     failure: str = ""
     unsure: bool = False
     too_long: bool = False

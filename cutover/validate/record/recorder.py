@@ -34,7 +34,8 @@ _SWITCH_S = 0.0001
 class Summary:
     """What was recorded; `masked` exchanges do not say what the client said.
 
-    `unread` connections and `unwritten` exchanges passed, and could not be read; `reason` is the first one's.
+    `unread` connections and `unwritten` exchanges passed, and could not be read; `reason` is the first one's. Of
+    `undecoded` exchanges something is neither JSON, msgpack nor text, and was masked whole.
     """
 
     file: Path
@@ -45,6 +46,7 @@ class Summary:
     refused: int
     unread: int
     unwritten: int
+    undecoded: int = 0
     reason: str = ""
 
 
@@ -75,7 +77,7 @@ class Recorder:
         self._switch_s = sys.getswitchinterval()
         self.done = threading.Event()
         self.error: CutoverError | None = None
-        self._exchanges = self._masked = self._without_reply = self._unwritten = 0
+        self._exchanges = self._masked = self._without_reply = self._unwritten = self._undecoded = 0
         self._writer = threading.Thread(target=self._write, name="recording", daemon=True)
 
     @property
@@ -117,6 +119,7 @@ class Recorder:
             refused=relay.refused,
             unread=relay.unread,
             unwritten=self._unwritten,
+            undecoded=self._undecoded,
             reason=relay.reason,
         )
 
@@ -159,6 +162,7 @@ class Recorder:
         self._file.write(line)
         self._exchanges += 1
         self._masked += bool(line["masked"])
+        self._undecoded += "undecoded" in line
         self._without_reply += passed.reply is None
         if self._count is not None and self._exchanges >= self._count:
             self.done.set()

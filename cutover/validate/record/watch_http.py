@@ -139,7 +139,7 @@ class HttpWatch:
                 request=body if body or _has_body(request.headers) else None,
                 reply=b"".join(self._told) if response is not None and not failure else None,
                 elapsed_s=None if failure else time.perf_counter() - self._began,
-                path=request.target.decode("ascii", "replace"),
+                path=request.target.decode("utf-8", "surrogateescape"),
                 method=request.method.decode("ascii", "replace"),
                 request_headers=_plain(request.headers),
                 code=response.status_code if response is not None else None,

@@ -102,6 +102,7 @@ class _Waiting:
 
     envelope: tuple[bytes, ...]
     frames: tuple[bytes, ...]
+    whole: tuple[bytes, ...]
     at: float
     began: float
     too_long: bool
@@ -123,7 +124,7 @@ class ZmqWatch:
                 raise NotOurProtocolError(f"the client's socket is {named}: only REQ and DEALER ask questions")
             envelope, body = _split(frames)
             too_long, self._ours.too_long = self._ours.too_long, False
-            self._waiting.append(_Waiting(envelope, body, time.time(), time.perf_counter(), too_long))
+            self._waiting.append(_Waiting(envelope, body, tuple(frames), time.time(), time.perf_counter(), too_long))
             if len(self._waiting) > _MOST_WAITING:
                 self._tell(self._waiting.pop(0), None, failure="no reply")
 
@@ -134,7 +135,7 @@ class ZmqWatch:
                 envelope, body = _split(frames)
                 at, unsure = self._whose(envelope, body)
                 too_long, self._theirs.too_long = self._theirs.too_long, False
-                self._tell(self._waiting.pop(at), body, unsure=unsure, too_long=too_long)
+                self._tell(self._waiting.pop(at), tuple(frames), unsure=unsure, too_long=too_long)
 
     def closed(self) -> None:
         """Tell of the questions that had no reply."""
@@ -162,15 +163,21 @@ class ZmqWatch:
         unsure: bool = False,
         too_long: bool = False,
     ) -> None:
+        is_req = self._ours.socket == b"REQ"
+        delimiter = is_req or waiting.whole[0] == b""
+        asked = waiting.frames if is_req else waiting.whole[waiting.whole[0] == b"" and len(waiting.whole) > 1 :]
+        told = reply and reply[reply[0] == b"" and len(reply) > 1 :]
         self._emit(
             Passed(
                 kind=Kind.ZMQ,
                 at=waiting.at,
-                request=waiting.frames[-1],
-                reply=reply[-1] if reply else None,
+                request=asked[-1],
+                reply=told[-1] if told else None,
                 elapsed_s=time.perf_counter() - waiting.began if reply is not None else None,
-                socket=Socket.REQ if self._ours.socket == b"REQ" else Socket.DEALER,
-                envelope=waiting.frames[:-1],
+                socket=Socket.REQ if is_req else Socket.DEALER,
+                envelope=asked[:-1],
+                delimiter=delimiter,
+                reply_frames=told[:-1] if told else (),
                 failure=failure,
                 unsure=unsure,
                 too_long=too_long or waiting.too_long,

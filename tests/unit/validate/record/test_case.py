@@ -16,10 +16,10 @@ from cutover.validate.record.passed import Passed
 from cutover.validate.talk import question_of
 
 
-def line(**said: Any) -> dict[str, Any]:
+def line(*, keep: bool = False, **said: Any) -> dict[str, Any]:
     """Return the line that is written of what passed, as it is read back."""
     passed = Passed(**{"kind": Kind.ZMQ, "at": 0.0, "request": b"{}", "reply": b"{}", "elapsed_s": 0.1, **said})
-    return json.loads(json.dumps(line_of(passed, 5570, Masker(Recording()))))
+    return json.loads(json.dumps(line_of(passed, 5570, Masker(Recording(keep_undecoded=keep)))))
 
 
 @pytest.mark.parametrize(
@@ -28,11 +28,11 @@ def line(**said: Any) -> dict[str, Any]:
         (Kind.ZMQ, b'{"method": "m", "x": [1, 2.5, null, "\xc3\xa9"]}', Codec.JSON),
         (Kind.ZMQ, b"", Codec.RAW),
         (Kind.ZMQ, b"plain words", Codec.RAW),
-        (Kind.ZMQ, b"\x00\xff\xfe binary", Codec.RAW),
         (Kind.ZMQ, b'{"a": 1, "a": 2}', Codec.RAW),
         (Kind.ZMQ, b'{"a": NaN}', Codec.RAW),
         (Kind.ZMQ, msgpack.packb({"method": "m", "n": [1, 2]}), Codec.MSGPACK),
-        (Kind.ZMQ, msgpack.packb({"blob": b"\x00\xff"}), Codec.RAW),
+        (Kind.ZMQ, msgpack.packb({"blob": b"a text", 1: msgpack.Timestamp(1, 2)}), Codec.RAW),
+        (Kind.HTTP, msgpack.packb({"a": 1}), Codec.MSGPACK),
         (Kind.TCP, b'{"method": "m"}\n', Codec.JSON),
         (Kind.TCP, b'{"method": "m"}', Codec.RAW),
         (Kind.TCP, b"PING\r\n", Codec.RAW),
@@ -84,7 +84,7 @@ def test_a_question_without_a_body() -> None:
 
 def test_zeromq_keeps_socket_and_envelope() -> None:
     """DEALER asks as DEALER."""
-    told = line(socket=Socket.DEALER, envelope=(b"v1", b"\xff"))
+    told = line(keep=True, socket=Socket.DEALER, envelope=(b"v1", b"\xff"))
     question = question_of(Case.model_validate(told["case"]))
     assert question.socket is Socket.DEALER
     assert question.envelope == (b"v1", b"\xff")
@@ -103,3 +103,49 @@ def test_what_was_too_long_is_not_kept() -> None:
     told = line(request=b"x", too_long=True)
     assert told["case"]["request"] == "***"
     assert told["case"]["tags"] == ["masked"]
+
+
+@pytest.mark.parametrize("body", [b"\x00\xff\xfe binary", msgpack.packb({"blob": b"\x00\xff"}), b"\x00\x01password=x"])
+def test_what_cannot_be_decoded_is_masked_whole(body: bytes) -> None:
+    """With its length; asking again would ask something else. Who wants it as it was says so."""
+    told = line(request=body, reply=b"\xff\x00\x01")
+    assert told["masked"]
+    assert "***" in json.dumps(told["case"]["request"])
+    assert told["reply"]["value"] == "***"
+    assert told["undecoded"]["reply"] == 3
+    kept = line(keep=True, request=body)
+    if b"password" not in body:
+        assert not kept["masked"]
+        assert question_of(Case.model_validate(kept["case"])).body == body
+
+
+@pytest.mark.parametrize("path", ["//24/dbl?x=1", "/27?a=1&a=2&b=&c&d=%20+%2B", "/a;v=1/b", "/%7Euser/?q=a%2Fb"])
+def test_targets_are_kept_to_the_byte(path: str) -> None:
+    """And asked again so."""
+    told = line(kind=Kind.HTTP, request=None, method="GET", path=path)
+    assert not told["masked"]
+    assert question_of(Case.model_validate(told["case"])).path == path
+
+
+@pytest.mark.parametrize("path", ["/26?x=1#frag", "*", "http://other/x", "/x?", "/\u00e9"])
+def test_targets_that_no_case_can_say(path: str) -> None:
+    """They are told, tagged, and are a case that can be loaded all the same."""
+    told = line(kind=Kind.HTTP, request=None, method="GET", path=path)
+    assert told["case"]["tags"] == ["not-replayable"]
+    assert told["target"] == path
+    assert told["not_replayable"]
+    question_of(Case.model_validate(told["case"]))
+
+
+def test_frames_of_a_reply_are_kept() -> None:
+    """Those before the last, as texts, without their secrets."""
+    told = line(reply_frames=(b"topic", b"X-Token", b"hunter2-canary"), reply=b'{"a": 1}')
+    assert told["reply"] == {"value": {"a": 1}, "frames": ["topic", "X-Token", "***"], "kind": "answer"}
+    assert not told["masked"]
+
+
+def test_a_dealer_without_a_delimiter() -> None:
+    """It asks again without."""
+    told = line(socket=Socket.DEALER, delimiter=False)
+    assert told["case"]["delimiter"] is False
+    assert Case.model_validate(told["case"]).delimiter is False
