@@ -83,8 +83,8 @@ class Message(Model):
     delimiter: bool = Field(True, description="dealer: whether an empty frame comes first, as REQ sends it")
     keep: bool = Field(
         False,
-        description="TCP (json, msgpack) and dealer: whether the next question that says so goes over this connection; "
-        "a service that remembers its caller needs it. What a service says too late is then the next answer",
+        description="ZeroMQ, and TCP with json or msgpack: the next question that says so goes over this connection, for "
+        "a service that remembers its caller; what it says too late is then taken for the next answer",
     )
     codec: Codec = Field(Codec.JSON, description="ZeroMQ and TCP: json, msgpack or raw; HTTP: json or raw")
     envelope: Texts = Field((), description="ZeroMQ: frames that come before the request's own")

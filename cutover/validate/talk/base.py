@@ -30,7 +30,7 @@ class Question:
 
     `body` None sends nothing: HTTP GETs, ZeroMQ and TCP only connect. `host` is "" unless the question names its own.
     `verify` False takes whatever certificate HTTPS shows. `delimiter` False is a DEALER's without the empty frame.
-    `keep` leaves a TCP or DEALER connection open for the next question that keeps it; REQ and HTTP are kept anyway.
+    `keep` leaves a ZeroMQ or TCP connection open for the next question that keeps it; HTTP's is kept anyway.
     """
 
     kind: Kind

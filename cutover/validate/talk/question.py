@@ -74,8 +74,8 @@ def _check_options(message: Message, kind: Kind) -> None:
         told = "`delimiter: false` is for `socket: dealer`: REQ always sends the empty frame, others have none"
     elif message.keep and kind is Kind.TCP and message.codec is Codec.RAW:
         told = "`keep: true` needs codec json or msgpack: raw text has no end, so a late rest would be the next answer"
-    elif message.keep and not dealer and kind is not Kind.TCP:
-        told = "`keep: true` is for tcp:// and `socket: dealer`: REQ and HTTP keep their connection by themselves"
+    elif message.keep and kind in _PORTS:
+        told = "`keep: true` is for zmq:// and tcp://: HTTP keeps its connection by itself"
     if told:
         raise UsageError("bad-option", f"{_named(message)} to {message.to}: {told}.", hint="cutover schema suite")
 

@@ -1,12 +1,11 @@
-"""ZeroMQ: one question at a time, on a REQ that is kept while all goes well, or a DEALER of its own.
+"""ZeroMQ: one question at a time, over a socket of its own or over one that is kept from question to question.
 
-A DEALER takes whatever it is told: a second message that comes late would be the answer to the next question, and a
-request id in the envelope would break each ROUTER that takes three frames apart. A new DEALER has an identity of its
-own, to which no late message goes. Only a question that says `keep` uses the DEALER of the one before.
+A second message that a service sends late would be the answer to the next question, for a DEALER and for a REQ alike:
+libzmq drops what came before the next request, not what comes behind it, and a request id in the envelope would break
+each ROUTER that takes three frames apart. A new socket has an identity of its own, to which no late message goes.
 
-A socket that did not get its reply is thrown away: a REQ whose peer died waits for ever (libzmq #1227), and a reply
-that comes too late must never be taken for the answer to the next question. Its monitor tells what libzmq keeps to
-itself: nobody listens, the peer hung up, the peer speaks something else.
+A socket that did not get its reply is thrown away: a REQ whose peer died waits for ever (libzmq #1227). Its monitor
+tells what libzmq keeps to itself: nobody listens, the peer hung up, the peer speaks something else.
 """
 
 from __future__ import annotations
@@ -76,7 +75,7 @@ class ZmqConnection:
         except BaseException:
             self.close()
             raise
-        if self._dealer and not question.keep:
+        if not question.keep:
             self.close()
         return raw
 
@@ -99,7 +98,7 @@ class ZmqConnection:
         return sock
 
     def _drain(self, sock: zmq.Socket[bytes]) -> None:
-        """Drop what a DEALER was told unasked; a REQ does so by itself."""
+        """Drop what a kept DEALER was told unasked; a REQ does so by itself."""
         with contextlib.suppress(zmq.Again):
             while self._dealer:
                 sock.recv_multipart(zmq.NOBLOCK)

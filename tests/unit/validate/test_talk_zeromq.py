@@ -22,7 +22,12 @@ def echo(frames: list[bytes]) -> list[bytes]:
 
 @pytest.mark.parametrize(
     ("said", "sockets"),
-    [({"socket": "req"}, 1), ({"socket": "dealer", "keep": True}, 1), ({"socket": "dealer"}, 20)],
+    [
+        ({"socket": "req", "keep": True}, 1),
+        ({"socket": "req"}, 20),
+        ({"socket": "dealer", "keep": True}, 1),
+        ({"socket": "dealer"}, 20),
+    ],
 )
 def test_answers_over_one_socket(zmq_server, ask_at, said, sockets):
     """The second question opens nothing where the socket is kept: the server sees one peer."""
@@ -114,10 +119,17 @@ def holding_back(held: list[list[bytes]], over: threading.Event) -> int:
     return ports[0]
 
 
-def test_each_question_has_a_dealer_of_its_own(ask_at, twice):
-    """A second answer goes to an identity that nobody has any more, however late it comes."""
-    ask = ask_at(twice, "zmq")
-    assert [ask(number, socket="dealer").value for number in range(50)] == list(range(50))
+@pytest.mark.parametrize("kind", ["req", "dealer"])
+def test_a_second_message_that_comes_late_answers_nothing_else(ask_at, late, kind):
+    """It comes while the next question is under way, to an identity that nobody has any more."""
+    ask = ask_at(late, "zmq")
+    assert [ask(number, socket=kind).value for number in range(20)] == list(range(20))
+
+
+@pytest.fixture
+def late(over):
+    """Give the port of a ROUTER that repeats its last answer when the next question comes, before that one's own."""
+    yield from router(over, lambda frames, last: [last, frames])
 
 
 def test_what_a_kept_dealer_is_told_unasked_is_dropped(line_to, twice):
@@ -132,17 +144,25 @@ def test_what_a_kept_dealer_is_told_unasked_is_dropped(line_to, twice):
 @pytest.fixture
 def twice(over):
     """Give the port of a ROUTER that says everything twice."""
+    yield from router(over, lambda frames, _: [frames, frames])
+
+
+def router(over, answers):
+    """Serve a ROUTER that sends what `answers` makes of a question and the one before, and give its port."""
     context = zmq.Context()
     sock = context.socket(zmq.ROUTER)
     sock.linger = 0
     port = sock.bind_to_random_port("tcp://127.0.0.1")
 
     def serve() -> None:
+        last = None
         while not over.is_set():
             if sock.poll(20):
                 frames = sock.recv_multipart()
-                sock.send_multipart(frames)
-                sock.send_multipart(frames)
+                for message in answers(frames, last):
+                    if message is not None:
+                        sock.send_multipart(message)
+                last = frames
         sock.close(0)
 
     thread = threading.Thread(target=serve)
@@ -305,8 +325,13 @@ def test_a_dealer_without_delimiter(zmq_server, ask_at):
     assert seen == [[b"1"], [b"v1", b"2"]]
 
 
-@pytest.mark.parametrize("said", [{"delimiter": False}, {"keep": True}])
-def test_what_a_req_cannot_do(ask_at, said):
-    """A REQ always sends the delimiter and is kept anyway: to say otherwise is a mistake."""
+def test_a_req_always_sends_the_delimiter(ask_at):
+    """To say otherwise is a mistake, told before anything is asked."""
     with pytest.raises(UsageError, match="socket: dealer"):
-        ask_at(1, "zmq")("x", **said)
+        ask_at(1, "zmq")("x", delimiter=False)
+
+
+def test_http_keeps_its_connection_by_itself(ask_at):
+    """To say so is a mistake."""
+    with pytest.raises(UsageError, match="HTTP keeps its connection by itself"):
+        ask_at(1, "http")(keep=True)
