@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from cutover.config import Message
 from cutover.errors import RefusedError, UsageError
+from cutover.flow.observed import canonical
 from cutover.flow.request import Options, PortRequest, probes_of
 from cutover.flow.session import Session
 from cutover.model import TEST_OF_LABEL, TEST_PORTS_LABEL, Colour, Container
@@ -31,7 +32,7 @@ def addresses(session: Session, subject: str) -> dict[int, Address]:
     """Return legacy port -> where `green`, `blue`, the `test` stack, or a host by name or address answers for it.
 
     Raises:
-        UsageError: green or blue is not named in cutover.yaml or on the command line.
+        UsageError: green or blue is not named in cutover.yaml or on the command line, or there is no such service.
         RefusedError: it does not run, or cannot be reached from here.
 
     """
@@ -42,7 +43,7 @@ def addresses(session: Session, subject: str) -> dict[int, Address]:
     if subject == TEST:
         return _of_test_stack(session, containers, ports)
     colour = Colour(subject)
-    container = _running(session, containers, _service(session, colour))
+    container = _running(session, containers, _service(session, colour), colour)
     targets = {p.host_port: p.green_target if colour is Colour.GREEN else p.blue_target for p in ports}
     return dict(_of_container(session, container, targets))
 
@@ -62,11 +63,13 @@ def _service(session: Session, colour: Colour) -> str:
     return named
 
 
-def _running(session: Session, containers: Iterable[Container], service: str) -> Container:
+def _running(session: Session, containers: Iterable[Container], service: str, colour: Colour) -> Container:
     found = [c for c in containers if c.service == service]
     running = [c for c in found if c.running]
     if running:
         return running[0]
+    if not found:
+        _see_known(session, service, colour)
     states = [f"{c.name}: {c.state}" for c in found]
     known = sorted({c.service for c in containers if c.running})
     near = difflib.get_close_matches(service, known, n=1)
@@ -75,6 +78,23 @@ def _running(session: Session, containers: Iterable[Container], service: str) ->
         f"No container of {service} runs, so it cannot be asked.",
         evidence=[*states, f"running services: {', '.join(known) or 'none'}"],
         hint=f"did you mean {near[0]}?" if near and not found else session.spoken("status"),
+    )
+
+
+def _see_known(session: Session, service: str, colour: Colour) -> None:
+    """See that a service is in the compose files; where Compose rejects these, nothing is known."""
+    try:
+        services = list(canonical(session.stack).get("services") or {})
+    except RefusedError:
+        return
+    if service in services:
+        return
+    near = difflib.get_close_matches(service, services, n=1)
+    raise UsageError(
+        "unknown-service",
+        f"There is no service {service!r} in the compose files{f'; did you mean {near[0]!r}?' if near else '.'}",
+        evidence=[f"services: {', '.join(sorted(services)) or 'none'}"],
+        hint=f"--{colour} NAME, or `{colour}: NAME` in cutover.yaml",
     )
 
 

@@ -33,12 +33,23 @@ NAMED: dict[str, Any] = {"green": "old", "blue": "new", "ports": (5570, 6570)}
 
 @dataclass
 class Project:
-    """Stands where a session would: containers, settings, options."""
+    """Stands where a session would: containers, settings, options, and Compose's services (None: it rejects them)."""
 
     containers: tuple[Container, ...]
     settings: Settings
     options: Options = field(default_factory=Options)
     local: bool = True
+    services: tuple[str, ...] | None = ("old", "new")
+
+    @property
+    def stack(self) -> Any:
+        """Return what is asked of Compose."""
+        return SimpleNamespace(config=self._config, source=SimpleNamespace(files=()))
+
+    def _config(self) -> dict[str, Any]:
+        if self.services is None:
+            raise RefusedError("compose-invalid", "Docker Compose rejects the project's files.")
+        return {"services": {name: {} for name in self.services}}
 
     @property
     def daemon(self) -> Any:
@@ -121,9 +132,15 @@ def test_who_does_not_run(subject: str, containers: tuple[Container, ...], refer
 
 
 def test_a_near_name_is_proposed() -> None:
-    """For a service that there is none of."""
-    error = refusal("blue", replace(GREEN, service="newer"), settings={"green": "old", "blue": "newest"})
-    assert error.hint == "did you mean newer?"
+    """For a service that is not in the files; where Compose rejects these, for one of which no container is there."""
+    named = {"green": "old", "blue": "newest"}
+    error = refusal("blue", GREEN, settings=named, services=("old", "newer"))
+    assert isinstance(error, UsageError)
+    assert error.reference == "unknown-service"
+    assert error.message.endswith("did you mean 'newer'?")
+    assert "--blue NAME" in error.hint
+    error = refusal("blue", replace(GREEN, service="newer"), settings=named, services=None)
+    assert (error.reference, error.hint) == ("not-running", "did you mean newer?")
 
 
 def test_nobody_said_who_is_blue() -> None:
