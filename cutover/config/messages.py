@@ -83,7 +83,7 @@ class Message(Model):
     delimiter: bool = Field(True, description="dealer: whether an empty frame comes first, as REQ sends it")
     keep: bool = Field(
         False,
-        description="ZeroMQ, and TCP with json or msgpack: the next question that says so goes over this connection, for "
+        description="ZeroMQ, and TCP with json or msgpack: the next question that says so uses this connection, for "
         "a service that remembers its caller; what it says too late is then taken for the next answer",
     )
     codec: Codec = Field(Codec.JSON, description="ZeroMQ and TCP: json, msgpack or raw; HTTP: json or raw")
