@@ -27,13 +27,17 @@ class RuleKind(StrEnum):
 class Rule(Model):
     """How values at a JSONPath are compared.
 
-    Where several rules name one place, the last one counts. `number`, `similar` and `unordered` hold for everything
-    below their place as well, until a rule for a place below says otherwise; below `ignore`, `type` and `keys` nothing
-    is looked at.
+    Several rules may name one place: `number`, `similar` and `unordered` hold together, of two of one kind the last one
+    counts, and `ignore`, `type` and `keys`, below which nothing is looked at, count where nothing else comes after.
+    `number` and `similar` hold for everything below their place as well, until a rule for a place below says otherwise.
+    `unordered` holds for the list at its place, or for all lists in the object there; in the items of such a list the
+    order of further lists counts, as [3, 4] is another point than [4, 3], unless a rule names them as well. `keys`
+    looks at the keys of an object and not at what stands under them; two lists are to be as long, with items of the
+    same types, and the objects in them with the same keys.
     """
 
     path: JSONPath = Field(description="JSONPath (RFC 9535): $.service, $.result.models, $..score")
-    rule: RuleKind = Field(description="ignore, number, unordered, keys, similar, or type")
+    rule: RuleKind = Field(description="ignore, number, unordered, keys, similar, type; see above")
     abs: float = Field(0.0, ge=0, description="number: how far apart they may be; abs or rel has to hold")
     rel: float = Field(0.0, ge=0, description="number: how far apart, as a share of green's")
     by: str | None = Field(None, description="unordered: the key by which objects of the two lists are paired")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -79,7 +80,16 @@ def _complaint(model: type[BaseModel], content: Any, path: Path, within: Locatio
         return f"{path}:{line}: unknown key `{name}`" + (
             f"; did you mean `{near[0]}`?" if near else f"; known: {', '.join(known)}"
         )
-    return f"{path}:{line}: `{name}`: {problem['msg'].removeprefix('Value error, ')}"
+    return f"{path}:{line}: `{name}`: {problem['msg'].removeprefix('Value error, ')}{_meant(problem)}"
+
+
+def _meant(problem: Mapping[str, Any]) -> str:
+    """Return the nearest of the values that there are, where one of several was to be said."""
+    if problem["type"] not in {"enum", "literal_error"} or not isinstance(problem["input"], str):
+        return ""
+    known = re.findall(r"'([^']*)'", str(problem.get("ctx", {}).get("expected", "")))
+    near = difflib.get_close_matches(problem["input"].lower(), known, n=1)
+    return f"; did you mean `{near[0]}`?" if near else ""
 
 
 def _further(problem: Mapping[str, Any]) -> Location:

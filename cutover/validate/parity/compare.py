@@ -34,13 +34,13 @@ def compare(green: Any, blue: Any, rules: Sequence[Rule] = ()) -> tuple[Differen
 
 class _Walk:
     def __init__(self, rules: Located, *, explains: bool = True) -> None:
-        self._rules = rules
+        self.rules = rules
         self.explains = explains
         self._quiet = _Walk(rules, explains=False) if explains else self
 
     def differences(self, green: Any, blue: Any, place: Place, above: Inherited) -> Iterator[Difference]:
-        rule = self._rules.at(place)
-        kind = rule.rule if rule else None
+        ruling = self.rules.at(place)
+        kind = ruling.stop if ruling else None
         if kind is RuleKind.IGNORE:
             return
         one, other = kind_of(green), kind_of(blue)
@@ -49,14 +49,14 @@ class _Walk:
         elif kind is RuleKind.KEYS:
             yield from key_differences(self, green, blue, place)
         elif kind is not RuleKind.TYPE:
-            yield from self._inside(one, green, blue, place, above.under(rule) if rule else above)
+            yield from self._inside(one, green, blue, place, above.under(ruling) if ruling else above)
 
     def equal(self, green: Any, blue: Any, place: Place, above: Inherited) -> bool:
         return same(green, blue) or next(self._quiet.differences(green, blue, place, above), None) is None
 
     def ignored(self, place: Place) -> bool:
-        rule = self._rules.at(place)
-        return rule is not None and rule.rule is RuleKind.IGNORE
+        ruling = self.rules.at(place)
+        return ruling is not None and ruling.stop is RuleKind.IGNORE
 
     def _inside(self, kind: str, green: Any, blue: Any, place: Place, above: Inherited) -> Iterator[Difference]:
         if kind == "object":

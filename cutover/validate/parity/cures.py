@@ -16,6 +16,7 @@ _LOOK = {
     "error-differs": "clients tell errors apart by their kind: blue has to name them as green does; `errors: kind:` in "
     "cutover.yaml says where the kind stands",
     "not-judged": "is it the service's own reply? the case may ask for less, or `codec:` may be another",
+    "too-many-to-pair": "`by: KEY` on the rule pairs the items by a key that tells them apart",
     "stack-trace": "blue catches it, logs it, and answers with an error that says what the client did wrong",
     "renamed-key": "clients read the old name: blue has to answer under it, or under both",
     "missing-key": "clients may read it: blue has to answer it",

@@ -15,6 +15,8 @@ from cutover.validate.parity.walk import Walk
 MANY = 100
 """Differing items of one list that are told."""
 
+_TOO_MANY = "gave up for {} items of green: too many of blue are like them to try them all"
+
 Items = Sequence[Any]
 
 
@@ -38,7 +40,7 @@ def unordered_differences(
     With `by`, objects are paired by that key and what differs is shown inside; the others are paired with what is
     equal under the rules, then with what is nearest.
     """
-    below = Inherited(above.number, above.similar)
+    below = above.in_items()
     pairing = Pairing(walk, (green, blue), place, below, above.unordered.by if above.unordered else None)
     if not pairing.complete:
         pairing.match()
@@ -48,6 +50,11 @@ def unordered_differences(
         if not same(green[one], blue[other]):
             yield from walk.differences(green[one], blue[other], place.step(one, other), below)
     if pairing.complete:
+        return
+    if pairing.gave_up:
+        yield Difference(
+            "too-many-to-pair", path_text(place.green), green, blue, _TOO_MANY.format(len(pairing.gave_up))
+        )
         return
     for index in pairing.left_green():
         path = path_text((*place.green, index))

@@ -14,13 +14,18 @@ from cutover.validate.parity.walk import Walk
 ALIKE = 0.6
 """Similarity of two names from which on one may be the other, renamed (model_name, modelName: 0.84)."""
 
+MOST_RENAMED = 10_000
+"""Pairs of keys that are held against each other: 100 by 100."""
+
 Object = Mapping[Any, Any]
 
 
 def object_differences(walk: Walk, green: Object, blue: Object, place: Place, above: Inherited) -> Iterator[Difference]:
     """Yield what differs between two objects."""
     missing, extra = _only_in_one(walk, green, blue, place)
-    renamed = _renamed(green, blue, missing, extra) if walk.explains and missing and extra else {}
+    renamed = (
+        _renamed(green, blue, missing, extra) if walk.explains and 0 < len(missing) * len(extra) <= MOST_RENAMED else {}
+    )
     for key, other in renamed.items():
         message = f"{key!r} in green is {other!r} in blue"
         yield Difference(
@@ -37,14 +42,22 @@ def object_differences(walk: Walk, green: Object, blue: Object, place: Place, ab
 
 
 def key_differences(walk: Walk, green: Any, blue: Any, place: Place) -> Iterator[Difference]:
-    """Yield keys that only one of two objects has, and in two lists item by item; values do not count."""
+    """Yield keys that only one of two objects has; of two lists another length, and item by item types and keys.
+
+    What stands under the keys of an object does not count, not even its type.
+    """
     if isinstance(green, list | tuple):
         if len(green) != len(blue):
             message = f"{len(green)} items in green, {len(blue)} in blue"
             yield Difference("length-differs", path_text(place.green), green, blue, message)
         for index, (one, other) in enumerate(zip(green, blue, strict=False)):
-            if isinstance(one, dict) and isinstance(other, dict):
-                yield from key_differences(walk, one, other, place.step(index))
+            here = place.step(index)
+            kinds = kind_of(one), kind_of(other)
+            if kinds[0] == kinds[1]:
+                yield from key_differences(walk, one, other, here)
+            elif not walk.ignored(here):
+                message = f"{kinds[0]} in green, {kinds[1]} in blue"
+                yield Difference("type-differs", path_text(here.green), one, other, message)
     elif isinstance(green, dict):
         yield from _unpaired(green, blue, place, *_only_in_one(walk, green, blue, place))
 

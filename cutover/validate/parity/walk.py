@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 from cutover.validate.parity.difference import Difference
-from cutover.validate.parity.rules import Inherited, Place
+from cutover.validate.parity.rules import Inherited, Located, Place
 
 
 class Walk(Protocol):
@@ -15,6 +15,11 @@ class Walk(Protocol):
     @property
     def explains(self) -> bool:
         """Say whether differences are to be named well; if not, one is as good as another."""
+        ...
+
+    @property
+    def rules(self) -> Located:
+        """Return the rules, and where they hold."""
         ...
 
     def differences(self, green: Any, blue: Any, place: Place, above: Inherited) -> Iterator[Difference]:

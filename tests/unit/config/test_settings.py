@@ -79,6 +79,17 @@ def test_a_file_that_says_nothing(tmp_path: Path, text: str) -> None:
             ("cutover.yaml:1: `observe_s`: Input should be a valid number, unable to parse string as a number",),
         ),
         ("blue: b\nstrategy: swap\n", ("cutover.yaml:2: `strategy`: Input should be 'recreate' or 'relink'",)),
+        (
+            "blue: b\nstrategy: relnk\n",
+            ("cutover.yaml:2: `strategy`: Input should be 'recreate' or 'relink'; did you mean `relink`?",),
+        ),
+        (
+            "parity:\n  rules:\n    - {path: $.a, rule: ignre}\n",
+            (
+                "cutover.yaml:3: `parity.rules.0.rule`: Input should be "
+                + "'ignore', 'number', 'unordered', 'keys', 'similar' or 'type'; did you mean `ignore`?",
+            ),
+        ),
         ("green: [a]\n", ("cutover.yaml:1: `green`: Input should be a valid string",)),
         ("ports: 5570\n", ("cutover.yaml:1: `ports`: Input should be a valid tuple",)),
         (

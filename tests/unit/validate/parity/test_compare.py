@@ -340,3 +340,38 @@ def test_large_lists_that_differ_everywhere_are_quick() -> None:
     blue = {"v": [i / 7 + 1e-3 for i in range(4000)]}
     assert len(compare(green, blue)) == 100
     assert found(green, blue, rule("$.v", "number", abs=0.0011)) == []
+
+
+def test_keys_on_a_list_never_takes_another_type() -> None:
+    """An object is no text; lists in it are as long, and what stands under the keys does not count."""
+    keys = rule("$", "keys")
+    assert found([{"a": 1}, {"a": 2}], ["x", 7], keys) == [("type-differs", "$[0]"), ("type-differs", "$[1]")]
+    assert found([1, "x", None], [2, "y", None], keys) == []
+    assert found([[1, 2]], [[1]], keys) == [("length-differs", "$[0]")]
+    assert found([{"a": {"b": 1}}], [{"a": 5}], keys) == []
+
+
+def test_rules_of_several_kinds_for_one_place_hold_together() -> None:
+    """Whichever comes first; of one kind the last counts, and what looks at nothing gives way to what comes after."""
+    near, free, alike = rule("$.l", "number", abs=0.1), rule("$.l", "unordered"), rule("$.l", "similar", at_least=0.7)
+    green, blue = {"l": [1.0, "abcd", 2.0]}, {"l": [2.05, 1.05, "abce"]}
+    for rules in ([near, free, alike], [alike, free, near], [free, near, alike]):
+        assert found(green, blue, *rules) == []
+    assert found(green, blue, rule("$.l", "ignore"), near, alike) != []
+    assert found(green, blue, near, rule("$.l", "ignore")) == []
+
+
+def test_the_order_of_lists_in_items_of_an_unordered_list_counts() -> None:
+    """A point [3, 4] is not [4, 3]; below an object, every list is meant."""
+    assert found([[3, 4], [1, 2]], [[1, 2], [4, 3]], rule("$", "unordered")) == [("order-differs", "$[0]")]
+    assert found([[3, 4], [1, 2]], [[1, 2], [4, 3]], rule("$", "unordered"), rule("$[*]", "unordered")) == []
+    assert found({"a": [1, 2], "b": {"c": [1, 2]}}, {"a": [2, 1], "b": {"c": [2, 1]}}, rule("$", "unordered")) == []
+
+
+def test_objects_with_one_key_twice_are_paired_with_what_is_equal() -> None:
+    """Their order does not count, either."""
+    green = [{"id": 1, "n": "a"}, {"id": 1, "n": "b"}, {"id": 2, "n": "c"}]
+    by_id = rule("$", "unordered", by="id")
+    assert found(green, green[::-1], by_id) == []
+    assert found(green, [{"id": 1, "n": "b"}, {"id": 1, "n": "x"}, green[2]], by_id) == [("text-differs", "$[0].n")]
+    assert found(green, green[1:], by_id) == [("missing-item", "$[0]")]
