@@ -57,6 +57,17 @@ def run_suite(  # noqa: PLR0917  (in the order in which one says it)
     return Verdict("smoke", name, subject, tuple(checks), figures)
 
 
+def check_suites(suites: Mapping[str, Suite], line: Line) -> None:
+    """Refuse suites of which one cannot be run, before anything of the others is asked.
+
+    Raises:
+        UsageError: as `run_suite` has it.
+
+    """
+    for name, suite in suites.items():
+        _check(name, suite.complete(), line)
+
+
 def _check(name: str, steps: tuple[Step, ...], line: Line) -> None:
     """Refuse a suite that cannot be run before any of it has been asked."""
     if not steps:

@@ -12,7 +12,7 @@ from cutover.config import Errors, Suite, paths
 from cutover.errors import UsageError
 from cutover.events import Progress
 from cutover.validate.judge import Judge
-from cutover.validate.smoke import run_suite
+from cutover.validate.smoke import check_suites, run_suite
 from cutover.validate.talk import Address, Line
 
 
@@ -181,6 +181,17 @@ def test_what_makes_no_sense_with_what_was_saved(manager):
     verdict = run(manager, LOAD, {"request": "${size}", "codec": "raw"}, {"request": ask("health_check")})
     assert [f.code for f in verdict.errors] == ["unsendable-request"]
     assert verdict.checks[2].passed
+
+
+def test_the_second_of_two_suites_that_cannot_be_run(manager):
+    """It is found before the first is asked."""
+    suites = {
+        "one": Suite.model_validate({"to": "zmq://:5570", "steps": [{"request": ask("health_check")}]}),
+        "two": Suite.model_validate({"to": "zmq://:5571", "steps": [{"name": "other", "request": 1}]}),
+    }
+    with pytest.raises(UsageError, match=r"suite two, step 1 \(other\): Port 5571 leads nowhere here\."):
+        check_suites(suites, manager)
+    assert manager.asked == []
 
 
 @pytest.mark.parametrize(
