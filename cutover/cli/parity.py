@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +14,8 @@ if TYPE_CHECKING:
     from cutover.config import Case, Parity
     from cutover.flow.session import Session
     from cutover.validate.results import Verdict
-    from cutover.validate.talk import Address
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
-_WHERE = re.compile(r"(?P<host>\[[^\]]+\]|[^:\[\]]+)(?::(?P<legacy>\d+)->(?P<port>\d+))?")
 
 
 @click.command()
@@ -72,6 +69,7 @@ def parity(**given: Any) -> int:
 
 
 def _compared(session: Session, given: Mapping[str, Any]) -> tuple[tuple[Case, ...], Verdict]:
+    from cutover.cli.places import addresses_at  # noqa: PLC0415
     from cutover.validate.parity import (  # noqa: PLC0415
         load_cases,
         picked,
@@ -89,8 +87,8 @@ def _compared(session: Session, given: Mapping[str, Any]) -> tuple[tuple[Case, .
     if given["save_baseline"]:
         refuse_without_accuracy(given["save_baseline"], cases)
     ports = {question_of(case).port for case in cases}
-    green = _addresses(session, given["green_at"] or ("green",), ports)
-    blue = _addresses(session, given["blue_on"] or ("test",), ports)
+    green = addresses_at(session, given["green_at"] or ("green",), ports)
+    blue = addresses_at(session, given["blue_on"] or ("test",), ports)
     errors = session.settings.errors
     return cases, run_parity(cases, green, blue, settings, errors, session.observer, baseline=baseline)
 
@@ -100,30 +98,3 @@ def _with_options(settings: Parity, given: Mapping[str, Any]) -> Parity:
 
     said = {name: given[name] for name in ("seed", "workers") if given[name] is not None}
     return settings.model_copy(update={**said, **({"mode": Mode(given["mode"])} if given["mode"] else {})})
-
-
-def _addresses(session: Session, wheres: Sequence[str], ports: set[int]) -> dict[int, Address]:
-    """Return where a colour answers: by its name in the project, or on hosts with ports of their own."""
-    from cutover.flow.colours import SUBJECTS, addresses  # noqa: PLC0415
-
-    if len(wheres) == 1 and wheres[0] in SUBJECTS:
-        return addresses(session, wheres[0])
-    found: dict[int, Address] = {}
-    for where in wheres:
-        found.update(_on_host(where, ports))
-    return found
-
-
-def _on_host(where: str, ports: set[int]) -> dict[int, Address]:
-    from cutover.errors import UsageError  # noqa: PLC0415
-    from cutover.flow.colours import SUBJECTS  # noqa: PLC0415
-    from cutover.validate.talk import Address  # noqa: PLC0415
-
-    parts = _WHERE.fullmatch(where)
-    if parts is None or parts["host"] in SUBJECTS:
-        message = f"{where!r} says no host: expected HOST or HOST:LEGACY->PORT."
-        raise UsageError("no-host", message, hint="--blue-on '127.0.0.1:5570->20001' --blue-on '127.0.0.1:6570->20002'")
-    host = parts["host"].strip("[]")
-    if parts["legacy"]:
-        return {int(parts["legacy"]): Address(host, int(parts["port"]))}
-    return {port: Address(host, port) for port in ports}

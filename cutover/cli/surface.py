@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 @click.option("--blue-source", multiple=True, metavar="PATH", help="Python file or folder of blue; never run.")
 @click.option("--recording", multiple=True, metavar="FILE", help="Recording whose methods count as green's.")
 @click.option("--class", "classes", multiple=True, metavar="NAME", help="Class whose public methods count.")
-@click.option("--blue-on", metavar="test|blue|HOST", help="Where blue is asked; the test stack if left out.")
+@click.option("--green-at", multiple=True, metavar="HOST[:P->P]", help="Where green is asked, if not in this project.")
+@click.option(
+    "--blue-on", multiple=True, metavar="WHO", help="test (blue's test stack, the default), blue, or HOST[:P->P]."
+)
 @click.option("--ask-all", is_flag=True, help="Ask for methods too whose names sound destructive; send unsafe HTTP.")
 @JUNIT_OPTION
 @guarded
@@ -33,7 +36,8 @@ def surface(  # noqa: PLR0917  (click names them)
     blue_source: tuple[str, ...],
     recording: tuple[str, ...],
     classes: tuple[str, ...],
-    blue_on: str | None,
+    green_at: tuple[str, ...],
+    blue_on: tuple[str, ...],
     ask_all: bool,
     junit: Path | None,
     **given: Any,
@@ -42,7 +46,7 @@ def surface(  # noqa: PLR0917  (click names them)
 
     With a source named for both here, nobody is asked (and no Engine is needed), unless --blue-on says where. Asking a
     service for a method runs it, with the request of `surface:` in cutover.yaml; methods whose names sound destructive
-    are not asked without --ask-all.
+    are not asked without --ask-all. Where both are hosts (--green-at, --blue-on) no compose file is needed.
     """
     here = Path.cwd()
     told: dict[str, Any] = {
@@ -53,38 +57,57 @@ def surface(  # noqa: PLR0917  (click names them)
         "ask_all": ask_all,
     }
     told = {name: value for name, value in told.items() if value}
-    if green_source and blue_source and not blue_on:
-        verdict = _from_sources(told, here)
-    else:
-        verdict = _from_services(told, blue_on, given)
+    from cutover.cli.places import are_hosts  # noqa: PLC0415
     from cutover.cli.verdicts import show_verdicts  # noqa: PLC0415
 
+    sources_only = bool(green_source and blue_source and not blue_on and not green_at)
+    if sources_only or (are_hosts(green_at) and are_hosts(blue_on)):
+        verdict = _without_project(told, here, green_at, blue_on)
+    else:
+        verdict = _from_services(told, green_at, blue_on, given)
     return show_verdicts([verdict], as_json=given["as_json"], junit=junit)
 
 
-def _from_sources(told: dict[str, Any], here: Path) -> Verdict:
+def _without_project(told: dict[str, Any], here: Path, green_at: Sequence[str], blue_on: Sequence[str]) -> Verdict:
     from cutover import config  # noqa: PLC0415
+    from cutover.cli.places import on_hosts  # noqa: PLC0415
 
-    return _run(config.load(here / config.NAME), told, here, None, None)
+    settings = config.load(here / config.NAME)
+    ports = _ports(settings)
+    green, blue = (on_hosts(wheres, ports) or None for wheres in (green_at, blue_on))
+    return _run(settings, told, here, green, blue)
 
 
-def _from_services(told: dict[str, Any], blue_on: str | None, given: dict[str, Any]) -> Verdict:
+def _from_services(
+    told: dict[str, Any], green_at: Sequence[str], blue_on: Sequence[str], given: dict[str, Any]
+) -> Verdict:
+    from cutover.cli.places import addresses_at  # noqa: PLC0415
     from cutover.errors import RefusedError  # noqa: PLC0415
-    from cutover.flow.colours import TEST, addresses  # noqa: PLC0415
+    from cutover.flow.colours import TEST  # noqa: PLC0415
     from cutover.flow.session import opened  # noqa: PLC0415
 
     with opened(gathered(given)) as session:
         settings, folder = session.settings, session.settings_path.parent
-        green = addresses(session, "green")
+        ports = _ports(settings)
+        green = addresses_at(session, green_at or ("green",), ports)
         blue: Mapping[int, Address] | None
         try:
-            blue = addresses(session, blue_on or TEST)
+            blue = addresses_at(session, blue_on or (TEST,), ports)
         except RefusedError as error:
             if blue_on or not (told.get("blue_source") or settings.surface.blue_source):
                 raise
             click.echo(f"blue is not asked, only its source is read: {error.message}", err=True)
             blue = None
         return _run(settings, told, folder, green, blue)
+
+
+def _ports(settings: Settings) -> set[int]:
+    """Return the legacy ports that the surface speaks of."""
+    from cutover.config import Message  # noqa: PLC0415
+    from cutover.validate.talk import question_of  # noqa: PLC0415
+
+    surface = settings.surface
+    return {question_of(Message(to=to)).port for to in (surface.to, surface.openapi, surface.http) if to}
 
 
 def _run(
