@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cutover.document.override import (
@@ -89,7 +89,7 @@ def choose_ports(
             chooser.take_named(legacy, new)
         for port in wanted.ports:
             if port.legacy not in chooser.chosen:
-                chooser.take_any(port.legacy, had.get(port.legacy))
+                chooser.take_any(port.legacy, had)
         undo.pop_all()
     ports = tuple(
         TestPort(p.legacy, chooser.chosen[p.legacy], p.target, p.protocol, origin_target=p.target) for p in wanted.ports
@@ -124,14 +124,14 @@ class _Chooser:
             self._held.append(hold([new], containers=self._others))
         self.chosen[legacy] = new
 
-    def take_any(self, legacy: int, had: int | None) -> None:
-        """Take the port that a legacy port had before, or a free one."""
-        taken = {*self._taken, *self.chosen.values()}
+    def take_any(self, legacy: int, before: Mapping[int, int]) -> None:
+        """Take the port that a legacy port had before, or a free one that no other had."""
+        had, taken = before.get(legacy), {*self._taken, *self.chosen.values()}
         if had is not None and had in self._own and had not in taken:
             self.chosen[legacy] = had
             return
         again = self._again(had) if had is not None and had not in taken else None
-        found = again or allocate(1, containers=self._others, taken=taken)
+        found = again or allocate(1, containers=self._others, taken={*taken, *before.values()})
         self._held.append(found)
         self.chosen[legacy] = found.ports[0]
 

@@ -130,6 +130,22 @@ def test_a_file_of_the_project_is_never_written_over(unstarted, name, force):
     assert (unstarted.folder / name).read_bytes() == before
 
 
+def test_a_port_that_somebody_took_meanwhile_is_not_taken_again(unstarted):
+    """Another project's container has the test port of the file when the file is derived once more."""
+    first = {row["legacy"]: row["published"] for row in unstarted.cutover("override", "--json").json["ports"]}
+    taken = first[unstarted.zmq]
+    name = f"{unstarted.project}-thief"
+    thief = ["docker", "run", "-d", "--rm", "--name", name, "-p", f"127.0.0.1:{taken}:80"]
+    subprocess.run([*thief, "language-stack:demo", "sleep", "60"], check=True, capture_output=True)
+    try:
+        told = unstarted.cutover("override", "--json")
+        second = {row["legacy"]: row["published"] for row in told.json["ports"]}
+        assert second[unstarted.zmq] not in first.values()
+        assert second[unstarted.http] == first[unstarted.http]
+    finally:
+        subprocess.run(["docker", "rm", "-f", name], check=True, capture_output=True)
+
+
 BASE = """\
 name: several
 services:

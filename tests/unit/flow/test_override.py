@@ -219,6 +219,27 @@ def test_ports_of_the_file_are_taken_again():
         assert chosen(world(), previous=previous) != {5570: port}
 
 
+@pytest.mark.parametrize("state", [ContainerState.RUNNING, ContainerState.CREATED, ContainerState.EXITED])
+@pytest.mark.parametrize("project", ["demo", "other"])
+def test_a_port_that_another_container_got_meanwhile_is_not_taken_again(state, project):
+    """Docker has it, or will bind it as soon as that container starts, though nobody listens on it here."""
+    (port,) = free()
+    other = container("other", PortBinding("127.0.0.1", port, 80), state=state, project=project)
+    previous = f'cutover.test-ports: "5570:{port}"'
+    assert chosen(world(), previous=previous) == {5570: port}
+    assert chosen(world(containers=[other]), previous=previous)[5570] != port
+
+
+def test_who_loses_a_port_takes_none_that_another_had():
+    """The other legacy ports stay where they were tried."""
+    first, second = free(2)
+    other = container("other", PortBinding("127.0.0.1", first, 80), project="other")
+    previous = f'cutover.test-ports: "5570:{first},6570:{second}"'
+    found = chosen(world(containers=[other]), ((5570, 80), (6570, 81)), previous=previous)
+    assert found[6570] == second
+    assert found[5570] not in {first, second}
+
+
 def test_a_named_port_that_is_taken():
     """By a socket, by a service of the project, or by another test stack: nothing else is chosen in its place."""
     with socket.socket() as held:
