@@ -94,7 +94,7 @@ def test_what_is_wrong_is_named(demo):
         (["mnager"], 2, ["There is no suite 'mnager'", "suites: broken, manager", "did you mean manager?"]),
         (["--on", "blue"], 1, ["No container of model_manager_suite runs"]),
         (["--on", "test"], 1, ["No test stack"]),
-        (["--junit", "/nowhere/x.xml", "manager"], 1, ["/nowhere/x.xml"]),
+        (["--junit", "/nowhere/x.xml", "manager"], 2, ["/nowhere/x.xml"]),
     ],
 )
 def test_bad_input(demo, args, code, parts):
