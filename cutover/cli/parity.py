@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +13,11 @@ import click
 from cutover.cli.options import JUNIT_OPTION, PROJECT_OPTIONS, gathered, guarded, with_options
 
 if TYPE_CHECKING:
-    from cutover.config import Case, Parity
+    from cutover.config import Case, Parity, Settings
+    from cutover.events import Observer
     from cutover.flow.session import Session
     from cutover.validate.results import Verdict
+    from cutover.validate.talk import Address
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -53,14 +57,13 @@ def parity(**given: Any) -> int:
     """
     from cutover.cli.parity_text import show_parity  # noqa: PLC0415
     from cutover.cli.render import Progress  # noqa: PLC0415
-    from cutover.flow.session import opened  # noqa: PLC0415
     from cutover.flow.signals import interruptible  # noqa: PLC0415
     from cutover.validate.parity import save_baseline  # noqa: PLC0415
 
     progress = Progress()
     try:
-        with opened(gathered(given), progress) as session, interruptible():
-            cases, verdict = _compared(session, given)
+        with _place(given, progress) as place, interruptible():
+            cases, verdict = _compared(place, given)
     finally:
         progress.close()
     if given["save_baseline"]:
@@ -68,8 +71,49 @@ def parity(**given: Any) -> int:
     return show_parity(verdict, as_json=given["as_json"], junit=given["junit"])
 
 
-def _compared(session: Session, given: Mapping[str, Any]) -> tuple[tuple[Case, ...], Verdict]:
-    from cutover.cli.places import addresses_at  # noqa: PLC0415
+@dataclass(frozen=True)
+class _Place:
+    """Where parity works: what the settings say, and the project; none where both colours are on hosts."""
+
+    settings: Settings
+    path: Path
+    observer: Observer
+    session: Session | None = None
+
+
+@contextmanager
+def _place(given: Mapping[str, Any], observer: Observer) -> Iterator[_Place]:
+    """Open the project; with both colours on hosts, no compose file is needed, nor an Engine."""
+    from cutover import config  # noqa: PLC0415
+    from cutover.cli.places import are_hosts  # noqa: PLC0415
+    from cutover.events import Sturdy  # noqa: PLC0415
+    from cutover.flow.session import opened  # noqa: PLC0415
+
+    if are_hosts(given["green_at"]) and are_hosts(given["blue_on"]):
+        path = _settings_path(given["files"])
+        yield _Place(config.load(path), path, Sturdy(observer))
+        return
+    with opened(gathered(dict(given)), observer) as session:
+        yield _Place(session.settings, session.settings_path, session.observer, session)
+
+
+def _settings_path(files: Sequence[str]) -> Path:
+    """Return where cutover.yaml is: beside the compose file that is named, here, or beside the one found above."""
+    from cutover import config  # noqa: PLC0415
+    from cutover.engine.files import compose_files  # noqa: PLC0415
+    from cutover.errors import UsageError  # noqa: PLC0415
+
+    here = Path.cwd()
+    path = here / (Path(files[0]).parent if files else "") / config.NAME
+    if files or path.exists():
+        return path
+    try:
+        return compose_files((), here)[0].parent / config.NAME
+    except UsageError:
+        return path
+
+
+def _compared(place: _Place, given: Mapping[str, Any]) -> tuple[tuple[Case, ...], Verdict]:
     from cutover.validate.parity import (  # noqa: PLC0415
         load_cases,
         picked,
@@ -79,18 +123,24 @@ def _compared(session: Session, given: Mapping[str, Any]) -> tuple[tuple[Case, .
     )
     from cutover.validate.talk import question_of  # noqa: PLC0415
 
-    settings = _with_options(session.settings.parity, given)
+    settings = _with_options(place.settings.parity, given)
     baseline = read_baseline(given["baseline"]) if given["baseline"] else None
     files = given["cases"] or None
-    every = load_cases(settings, session.settings_path.parent, files, session.observer)
+    every = load_cases(settings, place.path.parent, files, place.observer)
     cases = picked(every, given["tags"], given["limit"])
     if given["save_baseline"]:
         refuse_without_accuracy(given["save_baseline"], cases)
     ports = {question_of(case).port for case in cases}
-    green = addresses_at(session, given["green_at"] or ("green",), ports)
-    blue = addresses_at(session, given["blue_on"] or ("test",), ports)
-    errors = session.settings.errors
-    return cases, run_parity(cases, green, blue, settings, errors, session.observer, baseline=baseline)
+    green = _addresses(place.session, given["green_at"] or ("green",), ports)
+    blue = _addresses(place.session, given["blue_on"] or ("test",), ports)
+    errors = place.settings.errors
+    return cases, run_parity(cases, green, blue, settings, errors, place.observer, baseline=baseline)
+
+
+def _addresses(session: Session | None, wheres: Sequence[str], ports: set[int]) -> dict[int, Address]:
+    from cutover.cli.places import addresses_at, on_hosts  # noqa: PLC0415
+
+    return addresses_at(session, wheres, ports) if session else on_hosts(wheres, ports)
 
 
 def _with_options(settings: Parity, given: Mapping[str, Any]) -> Parity:

@@ -1,16 +1,18 @@
-"""How parity looks to people, and where a colour is asked that is no part of the project."""
+"""How parity looks to people, and asking two hosts that are no part of a project."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cutover.cli.parity import _on_host
+from cutover.cli.parity import parity
 from cutover.cli.parity_text import MOST_KINDS, show_parity
-from cutover.errors import UsageError
 from cutover.validate.results import Check, Verdict, error
-from cutover.validate.talk import Address
+from tests.unit.probes.conftest import over, zmq_server  # noqa: F401
 
 MS = {"n": 3, "p50_s": 0.001, "p95_s": 0.002, "p99_s": 0.003, "max_s": 0.0041}
 
@@ -64,22 +66,22 @@ def test_both_colours_stand_side_by_side(capsys: pytest.CaptureFixture[str]) -> 
     assert ["green", "100", "93.0%", "90.0%", "0.950"] in lines
 
 
-@pytest.mark.parametrize(
-    ("where", "found"),
-    [
-        ("10.0.0.5", {5570: Address("10.0.0.5", 5570), 6570: Address("10.0.0.5", 6570)}),
-        ("10.0.0.5:5570->20001", {5570: Address("10.0.0.5", 20001)}),
-        ("[::1]:5570->20001", {5570: Address("::1", 20001)}),
-        ("gpu-2.lan", {5570: Address("gpu-2.lan", 5570), 6570: Address("gpu-2.lan", 6570)}),
-    ],
-)
-def test_a_colour_may_answer_on_any_host(where: str, found: dict[int, Address]) -> None:
-    """On the legacy ports, or on others."""
-    assert _on_host(where, {5570, 6570}) == found
-
-
-@pytest.mark.parametrize("where", ["", "a:b:c", "host:5570", "host:5570->", "blue"])
-def test_what_is_no_host_is_told(where: str) -> None:
-    """With an example; a colour has no other ports, and stands alone."""
-    with pytest.raises(UsageError, match="says no host"):
-        _on_host(where, {5570})
+def test_two_hosts_need_no_compose_file_and_no_engine(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    zmq_server: Callable[..., int],  # noqa: F811
+) -> None:
+    """Only cutover.yaml, in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+    (tmp_path / "cutover.yaml").write_text("parity: {to: 'zmq://:5570', cases: [{request: {method: a}}]}\n")
+    green, blue = (zmq_server(answer=lambda frames: [frames[-1]]) for _ in "gb")
+    said = ["--json", f"--green-at=127.0.0.1:5570->{green}", f"--blue-on=127.0.0.1:5570->{blue}"]
+    with pytest.raises(SystemExit) as ended:
+        parity.main(said, standalone_mode=False)
+    assert ended.value.code == 0
+    assert json.loads(capsys.readouterr().out)["verdicts"][0]["figures"]["equal"] == 1
+    with pytest.raises(SystemExit) as ended:
+        parity.main([said[0], said[1]], standalone_mode=False)
+    assert (ended.value.code, "no-compose-file" in capsys.readouterr().out) == (2, True)

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from cutover.config import Settings, Strategy, load
 from cutover.errors import ExitCode, UsageError
 
+RULES = "'ignore', 'number', 'unordered', 'keys', 'similar' or 'type'"
+
 
 def written(folder: Path, text: str) -> Path:
     """Write a cutover.yaml."""
@@ -85,10 +87,7 @@ def test_a_file_that_says_nothing(tmp_path: Path, text: str) -> None:
         ),
         (
             "parity:\n  rules:\n    - {path: $.a, rule: ignre}\n",
-            (
-                "cutover.yaml:3: `parity.rules.0.rule`: Input should be "
-                + "'ignore', 'number', 'unordered', 'keys', 'similar' or 'type'; did you mean `ignore`?",
-            ),
+            (f"cutover.yaml:3: `parity.rules.0.rule`: Input should be {RULES}; did you mean `ignore`?",),
         ),
         ("green: [a]\n", ("cutover.yaml:1: `green`: Input should be a valid string",)),
         ("ports: 5570\n", ("cutover.yaml:1: `ports`: Input should be a valid tuple",)),
