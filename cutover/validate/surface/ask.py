@@ -10,7 +10,7 @@ from typing import Any, Final
 from cutover.config import Message, Surface
 from cutover.validate.judge import Judge
 from cutover.validate.surface.evidence import Asked, State
-from cutover.validate.surface.replies import Nonsense, Reader, listed_names
+from cutover.validate.surface.replies import Nonsense, Reader, listed_names, lists_a_part
 from cutover.validate.surface.routes import RouteAsker
 from cutover.validate.surface.source import is_route
 from cutover.validate.talk import Address, Line, ResponseKind, question_of
@@ -28,12 +28,16 @@ _WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What a colour said: by name; what it lists itself; whether it answered at all, and what made asking worthless."""
+    """What a colour said: by name; what it lists itself; whether it answered at all, and what made asking worthless.
+
+    `lists_all` is False where its list is one of examples only.
+    """
 
     asked: Mapping[str, Asked] = field(default_factory=dict)
     listed: Mapping[str, str] = field(default_factory=dict)
     reached: bool = False
     trouble: str = ""
+    lists_all: bool = True
 
 
 def sounds_destructive(name: str) -> bool:
@@ -87,12 +91,14 @@ class _Asker:
         asked: dict[str, Asked] = {}
         trouble, reached = "", False
         listed: tuple[str, ...] = ()
+        lists_all = True
         if can_ask(self._surface):
             trouble = self._calibrate()
             nonsense = self._nonsense
             reached = nonsense is not None and nonsense.response.answered
             if nonsense is not None and not trouble:
                 listed = listed_names(nonsense.response)
+                lists_all = not lists_a_part(nonsense.response)
                 for name in dict.fromkeys([*(n for n in names if not is_route(n)), *listed]):
                     asked[name] = self._ask(name)
                     tell()
@@ -101,7 +107,7 @@ class _Asker:
             asked.update(over_http)
             reached = reached or any(a.state in {State.PRESENT, State.UNKNOWN} for a in over_http.values())
         why = f"it lists this name when asked for `{NONSENSE}`"
-        return Answers(asked, dict.fromkeys(listed, why), reached, trouble)
+        return Answers(asked, dict.fromkeys(listed, why), reached, trouble, lists_all)
 
     def _calibrate(self) -> str:
         """Ask for what nobody has; return why asking tells nothing, "" if it does."""

@@ -34,7 +34,8 @@ class Side:
 
     `asked` by name; `listed` are the names that the service itself lists, in an unknown-method reply or as OpenAPI, and
     who listed them; `recorded` those that its clients were seen to use and that it knew. `reading` is None where there
-    is no source, `reached` says whether it answered at all, `has_openapi` whether it has OpenAPI.
+    is no source, `reached` says whether it answered at all, `has_openapi` whether it has OpenAPI, `lists_all` whether
+    its own list is more than examples.
     """
 
     colour: str
@@ -44,6 +45,7 @@ class Side:
     recorded: frozenset[str] = frozenset()
     reached: bool = False
     has_openapi: bool = False
+    lists_all: bool = True
 
     def of(self, name: str) -> Evidence:
         """Return what is known about one name."""
@@ -54,7 +56,9 @@ class Side:
             listed=self.listed.get(name, ""),
             recorded=name in self.recorded,
             has_source=self.reading is not None and self.reading.files > 0,
-            has_list=self.has_openapi if is_route(name) else any(not is_route(n) for n in self.listed),
+            has_list=self.has_openapi
+            if is_route(name)
+            else self.lists_all and any(not is_route(n) for n in self.listed),
         )
 
 

@@ -33,6 +33,11 @@ _LIST: Final = re.compile(
 _LISTS: Final = re.compile(
     r"methods|available|known|supported|actions|commands|valid|choices|operations", re.IGNORECASE
 )
+_A_PART: Final = re.compile(
+    r"\b(?:for\s+(?:example|instance)|such\s+as|e\.\s?g\b|examples?|including|includes?|among\s+others|some\s+of|etc)\b|"
+    r"\.\.\.|\u2026|\band\s+(?:\d+\s+|many\s+)?(?:more|others)\b",
+    re.IGNORECASE,
+)
 _NAME: Final = re.compile(r"[A-Za-z_][\w.:/-]{0,80}")
 _NUMBERS: Final = re.compile(r"[0-9a-f]{8,}|\d+(?:\.\d+)?")
 _SAME_STATUSES: Final = frozenset({404, 405, 501})
@@ -131,6 +136,11 @@ def listed_names(response: Response) -> tuple[str, ...]:
             if len(names) > 1:
                 found.update(dict.fromkeys(n for n in names if _NAME.fullmatch(n)))
     return tuple(found)
+
+
+def lists_a_part(response: Response) -> bool:
+    """Say whether a reply says that what it lists is not all: `for example`, `such as`, `...`."""
+    return any(_A_PART.search(text) for text in _leaves(response.value))
 
 
 def _alike(name: str, response: Response, nonsense: Nonsense | None) -> bool:

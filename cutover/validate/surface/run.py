@@ -51,6 +51,7 @@ class _Gathered:
             recorded=self.recorded,
             reached=answers.reached,
             has_openapi=bool(self.listed),
+            lists_all=answers.lists_all,
         )
 
 
@@ -141,6 +142,7 @@ def _merged(before: Answers, after: Answers) -> Answers:
         listed={**before.listed, **after.listed},
         reached=before.reached or after.reached,
         trouble=before.trouble or after.trouble,
+        lists_all=before.lists_all and after.lists_all,
     )
 
 

@@ -34,7 +34,7 @@ def _found(package: Package, wanted: Wanted, skipped: list[Skipped]) -> Iterator
     for module in package.modules:
         try:
             found = [
-                *table_methods(module, package, wanted),
+                *table_methods(module, package, wanted, skipped),
                 *compared_methods(module, package, wanted),
                 *decorated_methods(module, package),
                 *registered_methods(module, package),

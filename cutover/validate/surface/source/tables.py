@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cutover.validate.surface.source.holders import holder
-from cutover.validate.surface.source.method import How, Method, Wanted
+from cutover.validate.surface.source.method import How, Method, Skipped, Wanted
 from cutover.validate.surface.source.module import Module, Scope, walk
 from cutover.validate.surface.source.package import Package, Target, assignments, last_name
 from cutover.validate.surface.source.stubs import stub_reason
@@ -36,8 +36,11 @@ class Entry:
     line: int
 
 
-def table_methods(module: Module, package: Package, wanted: Wanted) -> Iterator[Method]:
-    """Yield what stands in the dispatch tables of a module."""
+def table_methods(
+    module: Module, package: Package, wanted: Wanted, unread: list[Skipped] | None = None
+) -> Iterator[Method]:
+    """Yield what stands in the dispatch tables of a module; those made when it runs are added to `unread`."""
+    unread = [] if unread is None else unread
     used = _looked_up(package, wanted)
     inner: set[int] = set()
     for node, scope in walk(module):
@@ -46,20 +49,53 @@ def table_methods(module: Module, package: Package, wanted: Wanted) -> Iterator[
         if id(node) in inner:
             continue
         if isinstance(node, ast.Dict | ast.DictComp | ast.Call):
-            yield from _of_table(node, scope, package, used)
+            found = list(_of_table(node, scope, package, used))
+            if not found and (why := _unreadable(node, scope, package, used)):
+                unread.append(Skipped(f"{module.file}:{node.lineno}", why))
+            yield from found
         elif isinstance(node, ast.Assign):
             yield from _of_entry(node, scope, package, used)
 
 
 def _of_table(node: ast.expr, scope: Scope, package: Package, used: frozenset[str]) -> Iterator[Method]:
     entries = list(_entries(node, scope, package))
-    if not entries or not _leads_somewhere(entries):
+    if not entries or _is_of_something_else(entries):
+        return
+    mostly = _mostly_found(entries)
+    known = _name_of(node, scope) in used
+    if not (mostly or known or (_TABLE_NAME.search(_name_of(node, scope)) and all(_refers(e.value) for e in entries))):
         return
     sure = _is_sure(node, scope, entries, used)
     for entry in entries:
         reason = stub_reason(entry.target, package)
+        certain = sure and (mostly or known or entry.target is not None)
         for name in entry.names:
-            yield Method(name, How.TABLE, scope.module.file, entry.line, bool(reason), reason, sure)
+            yield Method(name, How.TABLE, scope.module.file, entry.line, bool(reason), reason, certain)
+
+
+def _unreadable(node: ast.expr, scope: Scope, package: Package, used: frozenset[str]) -> str:
+    """Return why a dispatch table cannot be read, "" if it can be, or is none."""
+    if isinstance(node, ast.DictComp):
+        if texts(node.generators[0].iter, scope, package):
+            return ""
+    elif not (isinstance(node, ast.Dict) and node.keys and all(_is_computed(k, scope, package) for k in node.keys)):
+        return ""
+    name = _name_of(node, scope)
+    is_result = scope.function is not None and name == scope.function.name  # of a function called `methods`
+    if name not in used and (is_result or not (_TABLE_NAME.search(name) and isinstance(node, ast.DictComp))):
+        return ""
+    return f"the keys of the table {name!r} are made when it runs; name its methods under `methods:`"
+
+
+def _is_computed(key: ast.expr | None, scope: Scope, package: Package) -> bool:
+    return key is not None and not isinstance(key, ast.Constant) and not texts(key, scope, package)
+
+
+def _refers(value: ast.expr) -> bool:
+    """Say whether a value may well be a function from elsewhere: `mod.load`, `len`; not `Colour.RED`."""
+    return isinstance(value, ast.Lambda) or (
+        isinstance(value, ast.Name | ast.Attribute) and not last_name(value).isupper()
+    )
 
 
 def _entries(node: ast.expr, scope: Scope, package: Package) -> Iterator[Entry]:
@@ -77,6 +113,8 @@ def _entries(node: ast.expr, scope: Scope, package: Package) -> Iterator[Entry]:
             return
     for key, value in pairs:
         names = [n for n in texts(key, scope, package) if _IS_A_NAME.fullmatch(n)]
+        if not names and _is_computed(key, scope, package):
+            continue
         if not names:
             return  # a table of something else: numbers, types, sentences
         yield Entry(
@@ -85,12 +123,15 @@ def _entries(node: ast.expr, scope: Scope, package: Package) -> Iterator[Entry]:
 
 
 def _of_comprehension(node: ast.DictComp, scope: Scope, package: Package) -> Iterator[Entry]:
-    """Read `{name: getattr(self, name) for name in ("load", "unload")}`."""
-    cls = scope.cls
-    if not isinstance(node.value, ast.Call) or last_name(node.value.func) != "getattr" or not cls:
+    """Read `{name: getattr(self, name) for name in ("load", "unload")}`, and others over what is written there."""
+    cls, loop = scope.cls, node.generators[0]
+    by_name = isinstance(node.value, ast.Call) and last_name(node.value.func) == "getattr"
+    if not (isinstance(node.key, ast.Name) and last_name(loop.target) == node.key.id):
         return
-    for name in texts(node.generators[0].iter, scope, package):
-        yield Entry([name], node.value, package.method(cls, name), node.lineno)
+    for name in texts(loop.iter, scope, package):
+        if _IS_A_NAME.fullmatch(name):
+            found = package.method(cls, name) if by_name and cls else package.function(node.value, scope)
+            yield Entry([name], node.value, found, node.lineno)
 
 
 def _target(value: ast.expr, scope: Scope, package: Package) -> Target | None:
@@ -111,14 +152,18 @@ def _describes(value: ast.expr) -> bool:
     return any(isinstance(k, ast.Constant) and k.value in _ABOUT_ONE for k in keys)
 
 
-def _leads_somewhere(entries: list[Entry]) -> bool:
-    """Say whether a table's values are functions: enough of them found, and none of them plainly something else."""
+def _is_of_something_else(entries: list[Entry]) -> bool:
+    """Say whether a table's values are plainly no functions."""
     if any(isinstance(e.value, ast.Constant | ast.JoinedStr | ast.Compare | ast.BinOp) for e in entries):
-        return False
+        return True
     nested = sum(isinstance(e.value, ast.Dict | ast.Tuple | ast.List) for e in entries)
+    found = any(e.target is not None for e in entries)
+    return bool(nested) and (nested < len(entries) or not found)
+
+
+def _mostly_found(entries: list[Entry]) -> bool:
+    """Say whether enough of a table's values are functions that the source has."""
     found = sum(e.target is not None for e in entries)
-    if nested and nested < len(entries):
-        return False
     return found > len(entries) * _MOSTLY or found == len(entries)
 
 

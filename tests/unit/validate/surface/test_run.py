@@ -299,3 +299,20 @@ def test_methods_that_nobody_has_are_told(compare: Callable[..., Verdict]) -> No
     """A typo under `methods:` is not taken for a method that both lack in peace."""
     verdict = compare(service(GREEN), service(GREEN), methods=["laod"])
     assert [f.code for f in verdict.findings] == ["unknown-to-both"]
+
+
+@pytest.mark.parametrize(
+    ("said", "missing"),
+    [
+        ("unknown method 'NAME'; there are: load, health", True),
+        ("unknown method 'NAME'; known methods, for example: load, health", False),
+        ("unknown method 'NAME'; available: load, health, ...", False),
+        ("unknown method 'NAME'; available: load, health and 7 more", False),
+    ],
+)
+def test_a_list_of_examples_is_not_all(compare: Callable[..., Verdict], said: str, missing: bool) -> None:
+    """What is not asked and not among the examples may be there all the same."""
+    unknown = {"status": "error", "error": {"code": "unknown_method", "message": said}}
+    blue = service({"load": OK, "health": OK, "stop_it": OK}, unknown=unknown)
+    verdict = compare(service({**GREEN, "stop_it": OK}), blue, methods=["stop_it"])
+    assert (standing(verdict)["stop_it"] == "missing") is missing

@@ -317,3 +317,37 @@ def test_the_demonstration_has_its_six_methods() -> None:
         "GET /health",
     }
     assert not any(m.stubbed for m in found.methods)
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("import mod\nHANDLERS = {'load': mod.handler}", {"load"}),
+        ("HANDLERS = {'load': load, 'other': elsewhere}\ndef load(p): return 1", {"load", "other"}),
+        ("TABLE = {'size': len, 'text': str}\ndef f(msg): return TABLE[msg['action']](msg)", {"size", "text"}),
+        ("T = {n: make(n) for n in ['a', 'b']}\ndef f(msg): return T[msg['action']](msg)", {"a", "b"}),
+        ("COMMANDS = ['a', 'b']\ndef f(msg):\n    action = msg['action']\n    if action in COMMANDS: pass", {"a", "b"}),
+        ("import mod\nT = {'load': mod.f, KEY(): mod.g}\ndef f(msg): return T[msg['action']](msg)", {"load"}),
+    ],
+)
+def test_handlers_out_of_reach(tmp_path: Path, source: str, names: set[str]) -> None:
+    """A key of a dispatch table counts, wherever its function is."""
+    assert {m.name for m in reading(tmp_path, source).methods} == names
+
+
+def test_only_a_lookup_makes_unseen_handlers_sure(tmp_path: Path) -> None:
+    """A telling name makes them likely; a look-up by a method's name makes a dispatch; constants are no functions."""
+    found = reading(
+        tmp_path, "import mod\nHANDLERS = {'load': mod.f}\nCOLOURS = {'red': mod.red}\nactions = {'x': E.RED}"
+    )
+    assert {(m.name, m.sure) for m in found.methods} == {("load", False)}
+    found = reading(tmp_path, "import mod\nT = {'load': mod.f}\ndef f(msg): return T[msg['action']](msg)")
+    assert {(m.name, m.sure) for m in found.methods} == {("load", True)}
+
+
+def test_tables_made_when_they_run_are_told(tmp_path: Path) -> None:
+    """With file and line."""
+    found = reading(tmp_path, "T = {k: v for k, v in load()}\ndef f(msg): return T[msg['action']](msg)")
+    (told,) = found.skipped
+    assert told.file == "service.py:1"
+    assert "made when it runs" in told.reason
