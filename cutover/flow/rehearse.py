@@ -15,13 +15,14 @@ from typing import Any
 
 from cutover.config import Case, Suite
 from cutover.errors import CutoverError
-from cutover.events import StepEvent, StepState
+from cutover.events import Note, StepEvent, StepState
 from cutover.flow.colours import addresses
 from cutover.flow.override import Derived, OverrideRequest, derive, write
 from cutover.flow.request import probes_of
 from cutover.flow.session import Session
 from cutover.flow.signals import interruptible
-from cutover.flow.teststack import NotReadyError, TestStack, UpRequest, down, up
+from cutover.flow.teststack import TRIES, NotReadyError, TestStack, UpRequest, down, up
+from cutover.flow.teststack_start import PortGoneError
 from cutover.model import Colour, Finding, Severity
 from cutover.validate.judge import Judge
 from cutover.validate.parity import load_cases, run_parity
@@ -118,7 +119,7 @@ def rehearse(
         stage = Stage(session, derived)
         _part(stage, "override", "", lambda: _written(stage, force=force))
         try:
-            _part(stage, "up", "", lambda: _up(stage, UpRequest(run_jobs=run_jobs)))
+            _part(stage, "up", "", lambda: _up(stage, request, UpRequest(run_jobs=run_jobs)))
             if not suites:
                 _part(stage, "smoke", "", lambda: None)
             for name, suite in suites.items():
@@ -152,10 +153,24 @@ def _written(stage: Stage, *, force: bool) -> Verdict:
     return Verdict("override", "", derived.override.service, (Check(str(derived.path), findings=warnings),))
 
 
-def _up(stage: Stage, request: UpRequest) -> Verdict:
-    stack = stage.stack = up(stage.session, stage.derived, request)
+def _up(stage: Stage, wanted: OverrideRequest, request: UpRequest) -> Verdict:
+    stack = stage.stack = _started(stage, wanted, request)
     ports = ", ".join(f"{port} at {address}" for port, address in sorted(stack.ports.items()))
     return Verdict("up", "", stack.service, (Check("ready", stack.seconds, stack.findings, ports),))
+
+
+def _started(stage: Stage, wanted: OverrideRequest, request: UpRequest) -> TestStack:
+    """Start the test stack; where somebody takes a port that cutover chose just now, choose others."""
+    for _ in range(TRIES - 1):
+        try:
+            return up(stage.session, stage.derived, request)
+        except PortGoneError as gone:
+            if wanted.maps:
+                raise
+            stage.session.observer.tell(Note(f"{gone.message} Other ports are chosen."))
+            stage.derived = derive(stage.session, wanted)
+            write(stage.derived)
+    return up(stage.session, stage.derived, request)
 
 
 def _smoke(stage: Stage, name: str, suite: Suite) -> Verdict:

@@ -88,6 +88,16 @@ def test_a_port_that_is_taken_in_the_gap(world):
     world.untouched()
 
 
+def test_a_rehearsals_ports_that_are_taken_in_the_gap(world):
+    """As with `up`; that nothing was asked of blue is another matter."""
+    told = robbed(world, 2, "rehearse", "--json")
+    assert told.err.count("Other ports are chosen") == 2, told
+    verdicts = {v["verb"]: v["passed"] for v in told.json["verdicts"]}
+    assert verdicts["up"], told
+    assert [d["code"] for d in told.json["defects"]] == ["nothing-proven"]
+    world.untouched()
+
+
 def test_a_port_of_the_users_own_that_is_taken_in_the_gap(world):
     """It is his to change: refused, with who has it, and nothing left."""
     world.override(more="")
