@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from cutover.config import Rule, Settings
+from cutover.config import Message, Rule
+from cutover.model import Severity
 from cutover.testing.service import Service, message_of
 from cutover.validate.judge import Judge
-from cutover.validate.leaks import leaks
-from cutover.validate.parity.compare import compare
-from cutover.validate.talk import Response
+from cutover.validate.parity import compare_replies
 
 MOST = 20
 
@@ -29,7 +28,7 @@ def assert_parity(
     """
     __tracebackhide__ = True  # pytest shows the line of the test
     message = message_of(said)
-    wrong = list(_differences(green.settings, green.ask(message), blue.ask(message), rules))
+    wrong = list(_differences(green, blue, message, rules))
     if wrong:
         asked = f"{message.to} {message.request if message.request is not None else ''}".rstrip()
         more = [f"... and {len(wrong) - MOST} more lines"] if len(wrong) > MOST else []
@@ -39,25 +38,18 @@ def assert_parity(
 
 
 def _differences(
-    settings: Settings, ours: Response, theirs: Response, rules: Iterable[Rule | Mapping[str, Any]]
-) -> Iterable[str]:
-    judge = Judge(settings.errors)
-    kinds = judge.error_kind(ours), judge.error_kind(theirs)
-    leak = leaks(theirs.body)
-    if leak is not None and leaks(ours.body) is None:
-        yield leak.message
-        yield from leak.evidence
+    green: Service, blue: Service, message: Message, rules: Iterable[Rule | Mapping[str, Any]]
+) -> Iterator[str]:
+    """Yield what `cutover parity` would call an error: one rule for both."""
+    settings = green.settings
+    given = (r if isinstance(r, Rule) else Rule.model_validate(dict(r)) for r in rules)
+    told, judge = (*settings.parity.rules, *given), Judge(settings.errors)
+    ours, theirs = green.ask(message), blue.ask(message)
     if not (ours.answered or theirs.answered):
-        yield f"neither answers: {kinds[0]}, {kinds[1]}"
-    elif kinds[0] != kinds[1]:
-        yield from (f"- {kinds[0] or 'no error'}", f"+ {kinds[1] or 'no error'}")
-    elif kinds[0] is None and ours.code != theirs.code:
-        yield from (f"- HTTP {ours.code}", f"+ HTTP {theirs.code}")
-    if kinds == (None, None) or kinds[0] != kinds[1]:
-        told = (
-            *settings.parity.rules,
-            *(r if isinstance(r, Rule) else Rule.model_validate(dict(r)) for r in rules),
-        )
-        for difference in compare(ours.value, theirs.value, told):
-            yield f"{difference.path}: {difference.message}"
+        yield f"neither answers: {judge.error_kind(ours)}, {judge.error_kind(theirs)}"
+        return
+    own = ([green.address(p) for p in green.ports], [blue.address(p) for p in blue.ports])
+    for difference in compare_replies(ours, theirs, told, judge, own=own, warn=settings.parity.warn):
+        if difference.severity is Severity.ERROR:
+            yield f"{difference.code}: {difference.path}: {difference.message}"
             yield from difference.lines()

@@ -24,7 +24,7 @@ DEFECTS = [
     ("reordered_list", {"order-differs": "$.result.models: the same items in another order"}),
     ("slower", {"slower": "blue is slower: p95 "}),
     ("stub", {"stubbed-method": "'unload_model'", "error-differs": "not_implemented"}),
-    ("error_200", {"error-turned-ok": "unknown_model", "error-differs": "http 404"}),
+    ("error_200", {"error-turned-ok": "unknown_model", "status-differs": "HTTP 404 and HTTP 200"}),
     ("crash_third", {"crashed": "exited with code 1"}),
     ("stack_trace", {"stack-trace": "Traceback"}),
     ("port", {"port-mismatch": "PORT=5571"}),
