@@ -19,6 +19,8 @@ from cutover.validate.talk import question_of, title_of
 RECORDING = ".jsonl"
 MASKED_TAG = "masked"
 """`cutover record` puts it on a case in which it masked something."""
+NOT_REPLAYABLE_TAG = "not-replayable"
+"""`cutover record` puts it on a case that cannot be asked again as it was: it is left out."""
 LONGEST_NAME = 80
 
 
@@ -41,12 +43,21 @@ def load_cases(
         found += [pair for pattern in parity.files for file in _matching(folder, pattern) for pair in _from_file(file)]
         for number, generator in enumerate(parity.generate, start=1):
             found += [("", c) for c in generated(generator, number, parity.seed, folder, observer or Silence())]
+    found = list(_replayable(found, observer or Silence()))
+    return tuple(_named(_checked(parity.complete(case), where) for where, case in found))
+
+
+def _replayable(found: Sequence[tuple[str, Case]], observer: Observer) -> Iterator[tuple[str, Case]]:
+    """Yield the cases that can be asked, and tell of those that are left out or ask something else."""
     masked = sum(MASKED_TAG in case.tags for _, case in found)
-    if masked and observer:
+    if masked:
         observer.tell(
             Note(f"{masked} of {len(found)} cases have masked values: they ask something else than was recorded")
         )
-    return tuple(_named(_checked(parity.complete(case), where) for where, case in found))
+    lost = sum(NOT_REPLAYABLE_TAG in case.tags for _, case in found)
+    if lost:
+        observer.tell(Note(f"{lost} of {len(found)} cases cannot be asked as they were recorded: they are left out"))
+    yield from (pair for pair in found if NOT_REPLAYABLE_TAG not in pair[1].tags)
 
 
 def picked(cases: Sequence[Case], tags: Sequence[str] = (), limit: int | None = None) -> tuple[Case, ...]:

@@ -86,6 +86,19 @@ def test_masked_cases_are_told(tmp_path: Path) -> None:
     assert told == [Note("1 of 2 cases have masked values: they ask something else than was recorded")]
 
 
+def test_what_cannot_be_asked_again_is_left_out_and_told(tmp_path: Path) -> None:
+    """A request target that no `to:` can say."""
+    told: list[Event] = []
+
+    class Ear:
+        def tell(self, event: Event) -> None:
+            told.append(event)
+
+    written(tmp_path, "a.jsonl", HEADER + line(request=2, tags=["not-replayable"]) + line(request=1))
+    load_cases(parity(files="a.jsonl"), tmp_path, observer=Ear())
+    assert told == [Note("1 of 2 cases cannot be asked as they were recorded: they are left out")]
+
+
 @pytest.mark.parametrize(
     ("name", "text", "told"),
     [
