@@ -21,6 +21,7 @@ from cutover.events import Silence
 from cutover.flow.override import OverrideRequest, derive, write
 from cutover.flow.request import Options
 from cutover.flow.session import Session
+from tests.scenarios.rig import free_ports
 
 pytestmark = pytest.mark.engine
 
@@ -107,14 +108,16 @@ def test_bad_input(unstarted, args, code, reference, words):
 def test_a_file_of_somebody_else_is_left_alone(unstarted):
     """One written by hand, and one of ours that was edited; --force writes over this one."""
     file = unstarted.folder / "overrides" / "new_test.yml"
-    assert unstarted.cutover("override").code == 0
+    one, two = free_ports(2)
+    maps = ("--map", f"{unstarted.zmq}:{one}", "--map", f"{unstarted.http}:{two}")  # others choose ports beside us
+    assert unstarted.cutover("override", *maps).code == 0
     ours = file.read_text()
     for content, args in (("services: {}\n", ("--force",)), (ours.replace('restart: "no"', "restart: always"), ())):
         file.write_text(content)
-        told = unstarted.cutover("override", "--json", *args)
+        told = unstarted.cutover("override", "--json", *maps, *args)
         assert (told.code, told.json["error"]["reference"]) == (1, "override-not-ours")
         assert file.read_text() == content
-    assert unstarted.cutover("override", "--force").code == 0
+    assert unstarted.cutover("override", "--force", *maps).code == 0
     assert file.read_text() == ours
 
 
