@@ -37,10 +37,16 @@ def unstarted(cold_rig):
     return cold_rig
 
 
+def uncontested(rig):
+    """Return test ports that nobody takes who chooses some at this moment, as options."""
+    one, two = free_ports(2)
+    return ("--map", f"{rig.zmq}:{one}", "--map", f"{rig.http}:{two}")
+
+
 def test_blue_is_tried_beside_green(rig):
     """No secret in the file, the test stack answers, green is not touched, and the same bytes come again."""
     before = rig.container("old")["Id"]
-    told = rig.cutover("override", "--json")
+    told = rig.cutover("override", "--json", *uncontested(rig))
     assert told.code == 0, told
     file = rig.folder / "overrides" / "new_test.yml"
     text = file.read_text()
@@ -108,8 +114,7 @@ def test_bad_input(unstarted, args, code, reference, words):
 def test_a_file_of_somebody_else_is_left_alone(unstarted):
     """One written by hand, and one of ours that was edited; --force writes over this one."""
     file = unstarted.folder / "overrides" / "new_test.yml"
-    one, two = free_ports(2)
-    maps = ("--map", f"{unstarted.zmq}:{one}", "--map", f"{unstarted.http}:{two}")  # others choose ports beside us
+    maps = uncontested(unstarted)
     assert unstarted.cutover("override", *maps).code == 0
     ours = file.read_text()
     for content, args in (("services: {}\n", ("--force",)), (ours.replace('restart: "no"', "restart: always"), ())):
@@ -135,7 +140,10 @@ def test_a_file_of_the_project_is_never_written_over(unstarted, name, force):
 
 def test_a_port_that_somebody_took_meanwhile_is_not_taken_again(unstarted):
     """Another project's container has the test port of the file when the file is derived once more."""
-    first = {row["legacy"]: row["published"] for row in unstarted.cutover("override", "--json").json["ports"]}
+    first = {
+        row["legacy"]: row["published"]
+        for row in unstarted.cutover("override", "--json", *uncontested(unstarted)).json["ports"]
+    }
     taken = first[unstarted.zmq]
     name = f"{unstarted.project}-thief"
     thief = ["docker", "run", "-d", "--rm", "--name", name, "-p", f"127.0.0.1:{taken}:80"]
