@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import click
 
-from cutover.cli.options import PROJECT_OPTIONS, SWAP_OPTIONS, gathered, guarded, with_options
+from cutover.cli.options import PROJECT_OPTIONS, SWAP_OPTIONS, guarded, with_options, with_session
 
 
 @click.command()
@@ -27,7 +26,7 @@ def swap(**given: Any) -> int:
     from cutover.cli.render import exit_code, show_report  # noqa: PLC0415
     from cutover.flow.swap import swap as do_swap  # noqa: PLC0415
 
-    report = _with_session(given, do_swap)
+    report = with_session(given, do_swap)
     show_report(report, as_json=given["as_json"])
     return exit_code(report)
 
@@ -42,7 +41,7 @@ def rollback(run: str | None, **given: Any) -> int:
     from cutover.flow.back import rollback as do_rollback  # noqa: PLC0415
     from cutover.flow.runs import Result  # noqa: PLC0415
 
-    report = _with_session(given, lambda session: do_rollback(session, run))
+    report = with_session(given, lambda session: do_rollback(session, run))
     show_report(report, as_json=given["as_json"])
     return 0 if report.outcome.result is Result.ROLLED_BACK else 4
 
@@ -56,7 +55,7 @@ def commit(run: str | None, **given: Any) -> int:
     from cutover.cli.render import exit_code, show_report  # noqa: PLC0415
     from cutover.flow.back import commit as do_commit  # noqa: PLC0415
 
-    report = _with_session(given, lambda session: do_commit(session, run))
+    report = with_session(given, lambda session: do_commit(session, run))
     show_report(report, as_json=given["as_json"])
     if not given["as_json"]:
         green = report.plan.green
@@ -74,22 +73,9 @@ def recover(**given: Any) -> int:
     from cutover.cli.render import report_text, show_json  # noqa: PLC0415
     from cutover.flow.back import recover as do_recover  # noqa: PLC0415
 
-    reports = _with_session(given, do_recover)
+    reports = with_session(given, do_recover)
     if given["as_json"]:
         show_json({"recovered": [r.as_dict() for r in reports]})
     else:
         click.echo("\n".join(report_text(r) for r in reports) or "nothing to recover: every run came to an end")
     return 4 if any(r.outcome.result == "needs_hands" for r in reports) else 0
-
-
-def _with_session(given: dict[str, Any], act: Callable[[Any], Any]) -> Any:
-    """Open the project, tell progress on stderr, and act."""
-    from cutover.cli.render import Progress  # noqa: PLC0415
-    from cutover.flow.session import opened  # noqa: PLC0415
-
-    progress = Progress()
-    try:
-        with opened(gathered(given), progress) as session:
-            return act(session)
-    finally:
-        progress.close()

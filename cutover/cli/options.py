@@ -92,6 +92,19 @@ def gathered(given: dict[str, Any]) -> Any:
     return Options(**known)
 
 
+def with_session(given: dict[str, Any], act: Callable[[Any], Any]) -> Any:
+    """Open the project, tell progress on stderr, and act."""
+    from cutover.cli.render import Progress  # noqa: PLC0415
+    from cutover.flow.session import opened  # noqa: PLC0415
+
+    progress = Progress()
+    try:
+        with opened(gathered(given), progress) as session:
+            return act(session)
+    finally:
+        progress.close()
+
+
 def guarded(command: Callable[..., int]) -> Callable[..., None]:
     """Turn what a verb returns, and every error that cutover raises, into an exit code."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cutover.cli.options import JUNIT_OPTION, PROJECT_OPTIONS, gathered, guarded, with_options
+from cutover.cli.options import JUNIT_OPTION, PROJECT_OPTIONS, guarded, with_options, with_session
 from cutover.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -32,18 +32,12 @@ def rehearse(maps: tuple[str, ...], no_gpu: bool, junit: Path | None, **given: A
 
     Ends green (exit code 0) if blue works, answers as green does and lacks no method; else red (1), with what is wrong.
     """
-    from cutover.cli.render import Progress  # noqa: PLC0415
     from cutover.flow.override import OverrideRequest  # noqa: PLC0415
     from cutover.flow.rehearse import rehearse as do_rehearse  # noqa: PLC0415
-    from cutover.flow.session import opened  # noqa: PLC0415
 
-    progress = Progress()
-    try:
-        with opened(gathered(given), progress) as session:
-            how = {name: given[name] for name in ("force", "keep", "run_jobs")}
-            rehearsal = do_rehearse(session, OverrideRequest(maps=maps, no_gpu=no_gpu), **how)
-    finally:
-        progress.close()
+    request = OverrideRequest(maps=maps, no_gpu=no_gpu)
+    how = {name: given[name] for name in ("force", "keep", "run_jobs")}
+    rehearsal = with_session(given, lambda session: do_rehearse(session, request, **how))
     return _show(rehearsal, as_json=given["as_json"], junit=junit)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cutover.cli.options import JUNIT_OPTION, PROJECT_OPTIONS, gathered, guarded, with_options
+from cutover.cli.options import JUNIT_OPTION, PROJECT_OPTIONS, guarded, with_options, with_session
 
 if TYPE_CHECKING:
     from cutover.flow.session import Session
@@ -33,16 +33,9 @@ def smoke(suites: tuple[str, ...], subject: str | None, junit: Path | None, **gi
 
     The exit code is 0 if every step passed, 1 if one did not.
     """
-    from cutover.cli.render import Progress  # noqa: PLC0415
     from cutover.cli.verdicts import show_verdicts  # noqa: PLC0415
-    from cutover.flow.session import opened  # noqa: PLC0415
 
-    progress = Progress()
-    try:
-        with opened(gathered(given), progress) as session:
-            verdicts = _verdicts(session, suites, subject)
-    finally:
-        progress.close()
+    verdicts = with_session(given, lambda session: _verdicts(session, suites, subject))
     return show_verdicts(verdicts, as_json=given["as_json"], junit=junit)
 
 

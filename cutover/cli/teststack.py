@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from cutover.cli.options import PROJECT_OPTIONS, SWAP_OPTIONS, gathered, guarded, with_options
+from cutover.cli.options import PROJECT_OPTIONS, SWAP_OPTIONS, guarded, with_options, with_session
 
 if TYPE_CHECKING:
     from cutover.flow.teststack import TestStack
@@ -38,7 +37,7 @@ def up(name: str | None, override: str | None, no_gpu: bool, keep: bool, run_job
     file = Path(override) if override else None
     timeout_s = given["ready_timeout_s"]
     request = UpRequest(name, file, no_gpu=no_gpu, keep=keep, ready_timeout_s=timeout_s, run_jobs=run_jobs)
-    stack = _with_session(given, lambda session: do_up(session, request=request))
+    stack = with_session(given, lambda session: do_up(session, request=request))
     if given["as_json"]:
         show_json({"result": "ready", **stack.as_dict()})
     else:
@@ -56,7 +55,7 @@ def down(name: str | None, everything: bool, **given: Any) -> int:
     from cutover.cli.render import show_json  # noqa: PLC0415
     from cutover.flow.teststack import down as do_down  # noqa: PLC0415
 
-    removed = _with_session(given, lambda session: do_down(session, name, everything=everything))
+    removed = with_session(given, lambda session: do_down(session, name, everything=everything))
     if given["as_json"]:
         show_json({"result": "down", "removed": removed})
     else:
@@ -69,16 +68,3 @@ def _ready_text(stack: TestStack) -> str:
     lines += [f"  {legacy} -> {address}" for legacy, address in sorted(stack.ports.items())]
     lines += [f"warning: {f.message}" for f in stack.findings]
     return "\n".join([*lines, f"take it down:  cutover down {stack.service}"])
-
-
-def _with_session(given: dict[str, Any], act: Callable[[Any], Any]) -> Any:
-    """Open the project, tell progress on stderr, and act."""
-    from cutover.cli.render import Progress  # noqa: PLC0415
-    from cutover.flow.session import opened  # noqa: PLC0415
-
-    progress = Progress()
-    try:
-        with opened(gathered(given), progress) as session:
-            return act(session)
-    finally:
-        progress.close()

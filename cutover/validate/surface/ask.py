@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from cutover.config import Message, Surface
+from cutover.config.placeholders import texts_in
 from cutover.validate.judge import Judge
 from cutover.validate.surface.evidence import Asked, State
 from cutover.validate.surface.replies import Nonsense, Reader, listed_names, lists_a_part
@@ -68,7 +69,7 @@ def ask_for(
 
 def can_ask(surface: Surface) -> bool:
     """Say whether the settings have a question with a place for the method's name."""
-    return surface.to is not None and any(_PLACE in text for text in _texts(_dumped(surface)))
+    return surface.to is not None and any(_PLACE in text for text in texts_in(_dumped(surface)))
 
 
 def question_for(surface: Surface, name: str) -> Message:
@@ -138,15 +139,3 @@ def _filled(value: Any, name: str) -> Any:
     if isinstance(value, dict):
         return {_filled(k, name): _filled(v, name) for k, v in value.items()}
     return [_filled(v, name) for v in value] if isinstance(value, list | tuple) else value
-
-
-def _texts(value: Any) -> Iterable[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _texts(key)
-            yield from _texts(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from _texts(inner)
