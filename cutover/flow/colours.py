@@ -159,7 +159,7 @@ def _ports_asked(session: Session) -> list[int]:
     """Return every port that the settings speak of."""
     settings = session.settings
     messages: list[Message] = [*settings.parity.cases, *settings.parity.generate, settings.surface]
-    messages += [step for suite in settings.suites.values() for step in suite.complete()]
+    messages += [step for suite in session.suites(settings.suites).values() for step in suite.complete()]
     asked = {question_of(m).port for m in messages if m.to}
     asked |= {p.port for p in probes_of(Options(), settings)}
     return sorted(asked | {PortRequest.parse(p).host_port for p in settings.ports})

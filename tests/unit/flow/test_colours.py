@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from cutover.config import Settings
+from cutover.config import Settings, Suite, suite_named
 from cutover.errors import CutoverError, RefusedError, UsageError
 from cutover.flow.colours import addresses, trial_containers
 from cutover.flow.request import Options
@@ -39,6 +41,7 @@ class Project:
     settings: Settings
     options: Options = field(default_factory=Options)
     local: bool = True
+    path: Path = Path("cutover.yaml")
     services: tuple[str, ...] | None = ("old", "new")
 
     @property
@@ -60,6 +63,10 @@ class Project:
     def name_project(self) -> str:
         """Return the project's name."""
         return "shop"
+
+    def suites(self, names: Iterable[str]) -> dict[str, Suite]:
+        """Return suites, read from their own files where they have them."""
+        return {name: suite_named(self.settings, name, self.path) for name in names}
 
     def spoken(self, words: str) -> str:
         """Return a command as the user types it."""
@@ -111,6 +118,14 @@ def test_any_host_is_asked_on_the_ports_of_the_settings() -> None:
     suite = {"to": "zmq://:7000", "steps": [{"name": "x"}]}
     asked = where("10.0.0.9", suites={"s": suite}, probes=("tcp://:7001",), parity={"cases": [{"to": "http://:7002/"}]})
     assert asked == {port: f"10.0.0.9:{port}" for port in (5570, 6570, 7000, 7001, 7002)}
+
+
+def test_a_suite_in_a_file_of_its_own_has_ports_too(tmp_path: Path) -> None:
+    """A host is asked on them as well."""
+    (tmp_path / "s.yaml").write_text("to: zmq://:7003\nsteps: [{name: x}]\n")
+    settings = Settings.model_validate({**NAMED, "suites": {"s": "s.yaml"}})
+    project = Project((), settings, path=tmp_path / "cutover.yaml")
+    assert set(addresses(project, "10.0.0.9")) == {5570, 6570, 7003}  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
