@@ -8,6 +8,7 @@ CutoverError
 │   └── LockHeldError       another cutover works on this project
 ├── EngineError             Docker Engine or Compose refused, or did not answer
 │   └── EngineGoneError     no Engine answers
+├── EdgeError               the edge refused a command, or does not answer on its control socket
 ├── ProbeError              a service did not answer as it should within its deadline
 ├── StepError               a step of a running plan failed
 └── NeedsHandsError         going back failed as well; a person has to look (exit 4)
@@ -107,6 +108,10 @@ class EngineError(CutoverError):
 
 class EngineGoneError(EngineError):
     """No Docker Engine answers."""
+
+
+class EdgeError(CutoverError):
+    """The edge refused a command, or does not answer on its control socket."""
 
 
 class ProbeError(CutoverError):

@@ -1,5 +1,6 @@
 """`cutover.yaml`: what cutover is told when the command line says nothing."""
 
+from cutover.config.edge import Canary, Edge, Holding, ModeName, Sticky, ZeroMQ
 from cutover.config.messages import Codec, Errors, Message, Socket
 from cutover.config.parity import Case, Gate, Generator, Mode, Parity, Rule, RuleKind
 from cutover.config.reading import read_yaml, validated
@@ -10,14 +11,18 @@ from cutover.config.surface import Recording, Surface
 __all__ = [
     "EXAMPLE_SUITE",
     "NAME",
+    "Canary",
     "Case",
     "Codec",
+    "Edge",
     "Errors",
     "Expect",
     "Gate",
     "Generator",
+    "Holding",
     "Message",
     "Mode",
+    "ModeName",
     "NumberRange",
     "Parity",
     "Recording",
@@ -27,9 +32,11 @@ __all__ = [
     "Settings",
     "Socket",
     "Step",
+    "Sticky",
     "Strategy",
     "Suite",
     "Surface",
+    "ZeroMQ",
     "load",
     "read_yaml",
     "suite_named",

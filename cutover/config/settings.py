@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import Field
 
 from cutover.config.base import Model
+from cutover.config.edge import Canary, Edge
 from cutover.config.messages import Errors
 from cutover.config.parity import Parity
 from cutover.config.reading import read_yaml, validated
@@ -37,8 +38,10 @@ suites:
 class Strategy(StrEnum):
     """How a port changes hands (docs/architecture.md)."""
 
-    RECREATE = "recreate"
+    AUTO = "auto"
+    EDGE = "edge"
     RELINK = "relink"
+    RECREATE = "recreate"
 
 
 class Settings(Model):
@@ -47,7 +50,9 @@ class Settings(Model):
     green: str | None = Field(None, description="the service that answers on the legacy ports now")
     blue: str | None = Field(None, description="the service that is to replace it")
     ports: tuple[int | str, ...] = Field((), description="legacy ports; 5570:9901 where blue listens on 9901 inside")
-    strategy: Strategy = Strategy.RELINK
+    strategy: Strategy = Field(Strategy.AUTO, description="auto: edge if it can be had, else relink, else recreate")
+    exclusive: bool = Field(False, description="both colours do not fit at once: hold requests, stop green, start blue")
+    retain_s: float | None = Field(None, ge=0, description="how long green stays warm until cutover commit --due")
     probes: tuple[str | dict[str, Any], ...] = Field((), description="questions that a working service answers")
     observe_s: float = Field(10.0, ge=0, description="how long blue is watched before the swap counts as done")
     ready_timeout_s: float = Field(120.0, gt=0, description="how long blue may take to become ready")
@@ -57,6 +62,8 @@ class Settings(Model):
     errors: Errors = Field(Errors(), description="how an error looks in a reply")
     parity: Parity = Field(Parity(), description="questions to both colours, and how their replies are compared")
     surface: Surface = Field(Surface(), description="how the methods of a service are found")
+    edge: Edge = Field(Edge(), description="what the edge cannot see by itself")
+    canary: Canary = Field(Canary(), description="when a canary may go on")
     record: Recording = Field(Recording(), description="what a recording of live traffic leaves out")
 
 
