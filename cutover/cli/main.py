@@ -27,6 +27,7 @@ VERBS = {
     "surface": ("cutover.cli.surface", "Which methods does green answer that blue does not?"),
     "record": ("cutover.cli.record", "Record live traffic on a test port, secrets masked, as cases for parity."),
     "rehearse": ("cutover.cli.rehearse", "override, up, smoke, parity, surface, down: is blue a successor?"),
+    "edge": ("cutover.cli.edge", "The containers that own the legacy ports: build their image, look at them."),
     "schema": ("cutover.cli.smoke", "Print the JSON Schema of cutover.yaml, of a suite or of parity cases."),
     "plugin": ("cutover.cli.plugin", "Be the Docker CLI plugin `docker cutover`."),
     "completion": ("cutover.cli.completion", "Print the shell completion for bash, zsh or fish."),

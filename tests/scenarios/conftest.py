@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import secrets
+import subprocess
+import sys
+from pathlib import Path
 
 import docker
 import docker.errors
+import filelock
 import pytest
 
+from cutover.edge.image import edge_image_name
 from tests.scenarios.rig import IMAGE, Rig, free_ports
 
 
@@ -19,6 +24,25 @@ def engine():
     client.images.get(IMAGE)
     yield client
     client.close()
+
+
+@pytest.fixture(scope="session")
+def edge_image(engine, tmp_path_factory):
+    """Give the name of the edge's image, built if it is missing: by one worker, while the others wait."""
+    name = edge_image_name()
+    with filelock.FileLock(tmp_path_factory.getbasetemp().parent / "edge-image.lock"):
+        try:
+            engine.images.get(name)
+        except docker.errors.ImageNotFound:
+            _build_edge_image()
+    return name
+
+
+def _build_edge_image():
+    root = Path(__file__).parents[2]
+    base = subprocess.run([root / "scripts" / "base-image"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    command = [sys.executable, "-m", "cutover", "edge", "build", "--base", base.strip()]
+    subprocess.run(command, cwd=root, check=True)
 
 
 @pytest.fixture

@@ -79,7 +79,7 @@ def test_every_verb_has_a_help_page(verb: str) -> None:
     assert command.help
     options = [p for p in command.params if isinstance(p, click.Option)]
     assert [o.name for o in options if not o.help] == (["timeout_s"] if verb == "probe" else [])
-    assert any("--json" in o.opts for o in options) is (verb not in {"plugin", "completion", "schema"})
+    assert any("--json" in o.opts for o in options) is (verb not in {"plugin", "completion", "schema", "edge"})
 
 
 def test_version() -> None:

@@ -1,0 +1,86 @@
+"""Images: built from a context in memory, and pulled, with their progress told a line at a time."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import docker.errors
+from docker.utils import parse_repository_tag
+
+from cutover.engine.daemon import Daemon
+from cutover.engine.translate import translated
+from cutover.errors import EngineError
+
+SILENCE_S = 600
+"""How long a build may say nothing: a package manager downloads without a word."""
+LAST_LINES = 12
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+Tell = Callable[[str], None]
+
+
+def build(daemon: Daemon, context: bytes, tag: str, base: str, tell: Tell, *, cache: bool = True) -> None:
+    """Build a context (a tar with a Dockerfile that takes `BASE`) and name the image `tag`.
+
+    The classic builder: it is in every Engine, and over this API there is no other.
+
+    Raises:
+        EngineError: it could not be built; its last lines are the evidence.
+
+    """
+    with translated(f"Building {tag}"):
+        answers = daemon.api.build(
+            fileobj=io.BytesIO(context),
+            custom_context=True,
+            tag=tag,
+            buildargs={"BASE": base},
+            nocache=not cache,
+            rm=True,
+            forcerm=True,
+            decode=True,
+            timeout=SILENCE_S,
+        )
+        _follow(answers, f"{tag} could not be built on {base}.", tell)
+
+
+def pull(daemon: Daemon, reference: str, tell: Tell) -> None:
+    """Pull an image.
+
+    Raises:
+        EngineError: it cannot be had.
+
+    """
+    repository, tag = parse_repository_tag(reference)
+    tell(f"pulling {reference}")
+    with translated(f"Pulling {reference}"):
+        try:
+            # Without a tag the library would fetch all of them.
+            answers = daemon.api.pull(repository, tag or "latest", stream=True, decode=True)
+            _follow(answers, f"{reference} cannot be pulled.", lambda _: None)
+        except docker.errors.APIError as error:
+            raise _failed(f"{reference} cannot be pulled.", [str(error.explanation or error)]) from error
+
+
+def _follow(answers: Iterable[Mapping[str, Any]], failure: str, tell: Tell) -> None:
+    """Tell each line, and raise what the Engine says went wrong: its status was 200 before it began."""
+    last: deque[str] = deque(maxlen=LAST_LINES)
+    for answer in answers:
+        for line in _lines(answer):
+            last.append(line)
+            tell(line)
+        if "error" in answer:
+            problem = (answer.get("errorDetail") or {}).get("message") or answer["error"]
+            raise _failed(failure, [*last, str(problem).strip()])
+
+
+def _lines(answer: Mapping[str, Any]) -> Iterator[str]:
+    said = str(answer.get("stream") or answer.get("status") or "")
+    yield from (line.rstrip() for line in COLOUR.sub("", said).splitlines() if line.strip())
+
+
+def _failed(message: str, evidence: list[str]) -> EngineError:
+    return EngineError("image-failed", message, evidence=evidence, hint="docker images; docker info")
