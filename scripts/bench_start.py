@@ -9,9 +9,10 @@ import time
 from pathlib import Path
 from statistics import median
 
-from bench_rounds import PORTS, PROJECT, on_our_ports
 from stack import GREEN, Stack, clean_up_earlier, refuse_taken_ports
 
+PROJECT = "cutover_bench_start"
+PORTS = (15570, 16570)
 RUNS = 10
 LIMITS_S = {"--help": 0.1, "swap --dry-run": 1.0}
 CUTOVER = [sys.executable, "-m", "cutover"]
@@ -31,6 +32,15 @@ def main() -> int:
     for words, seconds in medians.items():
         print(f"cutover {words:16} median of {RUNS}: {seconds * 1000:4.0f} ms (limit {LIMITS_S[words] * 1000:.0f})")
     return 0 if all(medians[words] < limit for words, limit in LIMITS_S.items()) else 1
+
+
+def on_our_ports(text: str) -> str:
+    """Turn the demonstration stack into one beside it, without the dependants."""
+    for port, ours in zip((5570, 6570), PORTS, strict=True):
+        text = text.replace(f'"{port}:{port}"', f'"{ours}:{port}"').replace(f"://:{port}", f"://:{ours}")
+    text = text.replace("ports: [5570, 6570]", f"ports: {list(PORTS)}")
+    start = text.find("  # Two of the many")
+    return text if start < 0 else text[:start] + text[text.index("\nvolumes:") :]
 
 
 def named(words: str) -> list[str]:

@@ -27,29 +27,56 @@ class StackError(Exception):
     """The stack cannot be used; the message says why and what to do."""
 
 
-class Stack:
-    """One project in one folder. `edit` changes the texts of its files on the way from compose/."""
+class Project:
+    """One Compose project in a temporary folder of its own."""
 
-    def __init__(self, project: str, ports: tuple[int, int], edit: Callable[[str], str] = str) -> None:
+    def __init__(self, project: str) -> None:
         self.project = project
-        self.ports = ports
         self.folder = Path(tempfile.mkdtemp(prefix=_prefix(project)))
         self.file = self.folder / "docker-compose.yml"
         # What is set for another project must not be meant for this one.
         self.env = {key: value for key, value in os.environ.items() if not key.startswith("COMPOSE_")}
-        shutil.copytree(COMPOSE, self.folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", ".*"))
-        for file in self.folder.glob("*.y*ml"):
-            file.write_text(edit(file.read_text("utf-8")), "utf-8")
-        self.before = self.file.read_text("utf-8")
 
     def compose(self, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run docker compose on this project, quietly; what went wrong is in the exception."""
-        return self._run(["docker", "compose", "-p", self.project, *args], check=check)
+        return self.run(["docker", "compose", "-p", self.project, *args], check=check)
 
     def cutover(self, *args: str, check: bool = True, quiet: bool = False) -> subprocess.CompletedProcess[str]:
         """Run cutover in the project's folder, for everybody to see unless quiet."""
         command = [sys.executable, "-m", "cutover", *args, "-p", self.project]
-        return self._run(command, check=check, visible=not quiet)
+        return self.run(command, check=check, visible=not quiet)
+
+    def run(
+        self, command: Sequence[str], *, check: bool = True, visible: bool = False
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command in the project's folder.
+
+        Raises:
+            StackError: it failed, and that was to be checked.
+
+        """
+        pipe = None if visible else subprocess.PIPE
+        done = subprocess.run(command, cwd=self.folder, env=self.env, stdout=pipe, stderr=pipe, text=True, check=False)
+        if check and done.returncode:
+            raise StackError(f"{' '.join(command)} ended with {done.returncode}\n{done.stderr or ''}".rstrip())
+        return done
+
+    def remove(self) -> None:
+        """Take it down with everything that is its own, and the folder."""
+        take_down(self.project)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Stack(Project):
+    """The demonstration stack. `edit` changes the texts of its files on the way from compose/."""
+
+    def __init__(self, project: str, ports: tuple[int, int], edit: Callable[[str], str] = str) -> None:
+        super().__init__(project)
+        self.ports = ports
+        shutil.copytree(COMPOSE, self.folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+        for file in self.folder.glob("*.y*ml"):
+            file.write_text(edit(file.read_text("utf-8")), "utf-8")
+        self.before = self.file.read_text("utf-8")
 
     def count(self, client: str, *, reset: bool = False) -> dict[str, Any]:
         """Ask a dependant what it saw."""
@@ -60,18 +87,6 @@ class Stack:
     def answering(self) -> tuple[str, str]:
         """Say who answers on the two ports: ZeroMQ, HTTP."""
         return ask_zmq(self.ports[0]), ask_http(self.ports[1])
-
-    def remove(self) -> None:
-        """Take it down with everything that is its own, and the folder."""
-        take_down(self.project)
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _run(self, command: Sequence[str], *, check: bool, visible: bool = False) -> subprocess.CompletedProcess[str]:
-        pipe = None if visible else subprocess.PIPE
-        done = subprocess.run(command, cwd=self.folder, env=self.env, stdout=pipe, stderr=pipe, text=True, check=False)
-        if check and done.returncode:
-            raise StackError(f"{' '.join(command)} ended with {done.returncode}\n{done.stderr or ''}".rstrip())
-        return done
 
 
 def interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -127,7 +142,17 @@ def clean_up_earlier(project: str) -> None:
 
 
 def take_down(project: str) -> None:
-    """Remove a project's containers, networks and volumes, by their labels: its files may be gone."""
+    """Remove a project's containers, networks and volumes, by their labels: its files may be gone. Its edge too."""
+    for each in (edge_of(project), project):  # the edge stands on the project's networks
+        _take_down(each)
+
+
+def edge_of(project: str) -> str:
+    """Return the name of the Compose project that is a project's edge."""
+    return f"{project}-edge"
+
+
+def _take_down(project: str) -> None:
     _lines("docker", "compose", "-p", project, "down", "--volumes", "--remove-orphans", "--timeout", "2")
     for network in _lines("docker", "network", "ls", "-q", "--filter", f"label=io.cutover.project={project}"):
         _lines("docker", "network", "rm", network)

@@ -40,6 +40,11 @@ class Figures:
         return sum(self.failures.values())
 
     @property
+    def longest_s(self) -> float:
+        """Return the longest silence that any kind of client saw: others may have been answered meanwhile."""
+        return max(self.silences_s.values(), default=self.silence_s)
+
+    @property
     def lost(self) -> int:
         """Return how many were never answered."""
         return self.failures.get(LOST, 0)
@@ -51,7 +56,10 @@ class Figures:
 
     def as_dict(self) -> dict[str, Any]:
         """Return JSON-ready data."""
-        return {name: getattr(self, name) for name in self.__slots__} | {"failed": self.failed}
+        return {name: getattr(self, name) for name in self.__slots__} | {
+            "failed": self.failed,
+            "longest_s": self.longest_s,
+        }
 
 
 def figures(requests: Sequence[Request], begin_s: float, until_s: float) -> Figures:

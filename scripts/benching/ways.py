@@ -1,0 +1,141 @@
+"""The ways to hand a port over that need nothing but Compose and cutover; `peers` has the others."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+from benching.asked import Kind
+from benching.site import KIND_PORTS, ONE, PORTS_KEY, TWO, Site, port_lines
+
+Details = dict[str, Any]
+
+
+class Way(ABC):
+    """A way to hand the ports over from one service to the other. `hand_over` happens under load, as does `retire`."""
+
+    name: str
+    before, after = ONE, TWO
+    ports: Mapping[Kind, int] = KIND_PORTS
+    patience_s = 5.0
+    load_s: float | None = None
+    """How long the successor loads, where it is not what all others have."""
+
+    def missing(self) -> str | None:
+        """Return what this way lacks on this machine, None if nothing."""
+        return None
+
+    @abstractmethod
+    def prepare(self, site: Site) -> None:
+        """Start what serves before."""
+
+    @abstractmethod
+    def hand_over(self, site: Site) -> Details:
+        """Have the successor serve."""
+
+    def retire(self, site: Site) -> None:
+        """Stop the predecessor, where handing over did not do so."""
+        del site
+
+    def clean(self) -> None:
+        """Remove what is not the project's."""
+        return
+
+
+class Naive(Way):
+    """The lines are moved by hand, then `docker compose stop` and `up`."""
+
+    name = "naive compose"
+
+    def prepare(self, site: Site) -> None:
+        """Start the predecessor."""
+        site.compose("up", "-d", ONE)
+        site.wait_for(ONE)
+
+    def hand_over(self, site: Site) -> Details:
+        """Stop, edit, start."""
+        text = site.file.read_text("utf-8").replace(PORTS_KEY + port_lines(), "", 1)
+        site.file.write_text(text + PORTS_KEY + port_lines(), "utf-8")
+        site.compose("stop", ONE)
+        site.compose("up", "-d", "--no-deps", TWO)
+        return {}
+
+
+class Swap(Way):
+    """`cutover swap` of an untouched stack."""
+
+    def __init__(self, name: str, *options: str) -> None:
+        self.name = name
+        self._options = options
+
+    def prepare(self, site: Site) -> None:
+        """Start the predecessor, as a user's stack is started."""
+        site.write(edge="edge" in self._options)
+        site.compose("up", "-d", ONE)
+        site.wait_for(ONE)
+
+    def hand_over(self, site: Site) -> Details:
+        """Swap."""
+        return swap(site, self.before, self.after, *self._options)
+
+    def retire(self, site: Site) -> None:
+        """Close the swap: the predecessor is stopped and removed."""
+        site.cutover("commit", quiet=True)
+
+
+class StandingEdge(Swap):
+    """A swap on an edge that stands already, because of a swap before: so from `two` to `one`."""
+
+    before, after = TWO, ONE
+
+    def __init__(self, name: str, *options: str, patience_s: float = 5.0, load_s: float | None = None) -> None:
+        super().__init__(name, "--strategy", "edge", *options)
+        self.patience_s = patience_s
+        self.load_s = load_s
+
+    def prepare(self, site: Site) -> None:
+        """Have the edge adopt the ports, and end what it replaced: the next swap starts from nothing."""
+        super().prepare(site)
+        swap(site, ONE, TWO, "--strategy", "edge")
+        site.wait_for(TWO)
+
+
+class Rollback(StandingEdge):
+    """Going back while green is warm."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+
+    def hand_over(self, site: Site) -> Details:
+        """Go back to `one`."""
+        return told(site.cutover("rollback", "--json", quiet=True).stdout)
+
+    def retire(self, site: Site) -> None:
+        """Leave all as it is: a rollback has nothing to close."""
+
+
+def swap(site: Site, green: str, blue: str, *options: str) -> Details:
+    """Swap by the command line, as a user does."""
+    words = ["swap", *options, "--green", green, "--blue", blue, "--json"]
+    return told(site.cutover(*words, quiet=True).stdout)
+
+
+def told(text: str) -> Details:
+    """Return what is kept of a run's report."""
+    run = json.loads(text)
+    return {key: run.get(key) for key in ("stall_predicted_s", "stall_measured_s", "steps", "strategy") if key in run}
+
+
+def own_ways() -> list[Way]:
+    """Return them, from the one that everybody knows to the one without a gap."""
+    return [
+        Naive(),
+        Swap("recreate", "--strategy", "recreate"),
+        Swap("relink", "--strategy", "relink"),
+        Swap("adoption", "--strategy", "edge"),
+        StandingEdge("edge"),
+        StandingEdge("edge --exclusive", "--exclusive", patience_s=60.0),
+        Rollback("edge: rollback"),
+    ]
