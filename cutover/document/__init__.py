@@ -23,6 +23,7 @@ the port comes from elsewhere      port-from-merge-key port-from-extends service
 only a part of an entry would go   port-in-range retarget-in-range retarget-in-variable
 wrong kind of value                not-a-list not-a-scalar tagged-list tagged-value service-empty cannot-publish
                                    same-service body-invalid
+the image comes from elsewhere     image-not-declared image-from-extends image-from-variable image-changed image-invalid
 it cannot be written without harm  comment-would-be-lost unusual-layout edit-overlaps edit-not-proven model-differs
 =================================  ===================================================================================
 """
@@ -30,15 +31,25 @@ it cannot be written without harm  comment-would-be-lost unusual-layout edit-ove
 from cutover.document.document import Document, Path, Service
 from cutover.document.edit import Edit
 from cutover.document.entries import set_entry, unset_entry
-from cutover.document.fileset import FileSet, SetEdit
+from cutover.document.fileset import FileSet
 from cutover.document.gpu import add_gpu_reservation
-from cutover.document.intent import Inverse, PortMove
+from cutover.document.intent import ImageChange, Inverse, PortMove, PortTake
 from cutover.document.inverse import apply_inverse
-from cutover.document.judge import differences, expected_model, judge_move, prove_model
+from cutover.document.judge import (
+    differences,
+    expected_model,
+    judge_move,
+    prove_image,
+    prove_intents,
+    prove_model,
+    prove_take,
+)
 from cutover.document.move import move_ports
 from cutover.document.ports import PortEntry
 from cutover.document.services import add_service_after, remove_service
+from cutover.document.setedit import SetEdit
 from cutover.document.source import HAS_LIBYAML
+from cutover.document.taking import take_of
 from cutover.document.values import append_item, delete, put, remove_item, set_scalar
 
 __all__ = [
@@ -46,10 +57,12 @@ __all__ = [
     "Document",
     "Edit",
     "FileSet",
+    "ImageChange",
     "Inverse",
     "Path",
     "PortEntry",
     "PortMove",
+    "PortTake",
     "Service",
     "SetEdit",
     "add_gpu_reservation",
@@ -61,11 +74,15 @@ __all__ = [
     "expected_model",
     "judge_move",
     "move_ports",
+    "prove_image",
+    "prove_intents",
     "prove_model",
+    "prove_take",
     "put",
     "remove_item",
     "remove_service",
     "set_entry",
     "set_scalar",
+    "take_of",
     "unset_entry",
 ]

@@ -7,60 +7,27 @@ extended files are read, so that what they bring in is known, and never edited.
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cutover.document.document import Document
 from cutover.document.edit import Change, Edit, only_at, prove
-from cutover.document.intent import Inverse, PortMove
+from cutover.document.giving import give_ports
+from cutover.document.image import change_of, put_image_back, set_image
+from cutover.document.intent import Inverse, PortMove, PortTake
 from cutover.document.inverse import move_arguments
+from cutover.document.kin import beside, forbid
 from cutover.document.move import fragments_of, give, move_of, move_ports, take
-from cutover.document.origin import Extends, Origins
-from cutover.document.ports import PortEntry, entries_of
-from cutover.document.selection import (
-    PublishedPort,
-    forbid_clash,
-    forbid_heirs,
-    forbid_target,
-    own_entries,
-    select,
-)
+from cutover.document.origin import Origins
+from cutover.document.ports import PortEntry
+from cutover.document.selection import PublishedPort, forbid_target, own_entries, select
+from cutover.document.setedit import SetEdit
 from cutover.document.source import Kind, Node
+from cutover.document.taking import take_of, take_ports
 
 Reader = Callable[[str], bytes | None]
 _Maps = tuple[Mapping[str, str], Mapping[int, int]]
-
-
-@dataclass(frozen=True, slots=True)
-class SetEdit:
-    """What the files of a project would become: one edit for each file that changes. Nothing is written."""
-
-    before: FileSet = field(repr=False)
-    edits: tuple[Edit, ...]
-    move: PortMove
-
-    @property
-    def files(self) -> FileSet:
-        """Return the set of files after the edit."""
-        changed = {edit.file: edit.document for edit in self.edits}
-        return replace(self.before, documents=tuple(changed.get(d.name, d) for d in self.before.documents))
-
-    def then(self, later: SetEdit) -> SetEdit:
-        """Return this edit and one of its outcome as one."""
-        bindings = (*self.move.bindings, *later.move.bindings)
-        retarget = tuple({**dict(self.move.retarget), **dict(later.move.retarget)}.items())
-        move = replace(self.move, bindings=bindings, retarget=retarget)
-        inverse = move.inverse()
-        after = {edit.file: edit.document for edit in (*self.edits, *later.edits)}
-        before = {d.name: d for d in self.before.documents}
-        edits = tuple(Edit(before[name], document, inverse, move) for name, document in after.items())
-        return SetEdit(self.before, edits, move)
-
-    def diff(self, context: int = 3) -> str:
-        """Return the unified diffs of all files that change."""
-        return "".join(edit.diff(context) for edit in self.edits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,19 +122,63 @@ class FileSet:
         env, retarget = env or {}, retarget or {}
         if source == target:
             raise self.documents[0].refuse("same-service", f"{source!r} is both the source and the target.")
-        (first, ports), *others = self._givers(source, published, env).items()
+        (first, ports), *others = self.givers(source, published, env).items()
         edit = self._move_from(first, (source, target), ports, (env, retarget))
         for name, ports in others:
             edit = edit.then(edit.files._move_from(name, (source, target), ports, (env, retarget)))  # noqa: SLF001
         return edit
 
+    def take_ports(
+        self,
+        service: str,
+        published: Collection[PublishedPort] | None = None,
+        *,
+        env: Mapping[str, str] | None = None,
+    ) -> SetEdit:
+        """Take the entries that publish these host ports (all of them: None) out of the files; no service gets them.
+
+        Comments follow the rules of `move_ports`. What was taken is kept in the edit's `take`, for `give_ports`.
+
+        Raises:
+            EditRefusedError: it cannot be done safely, as for a move; nothing was changed.
+
+        """
+        return take_ports(self, service, published, env or {})
+
+    def give_ports(self, taken: PortTake, *, env: Mapping[str, str] | None = None) -> SetEdit:
+        """Put ports that were taken back, in their own text, on files that may have changed elsewhere since.
+
+        Where the lines around them are as they were left, they are restored to the byte; else the entries are appended.
+        What somebody put back by hand already stays.
+
+        Raises:
+            EditRefusedError: the files have changed too much for it.
+
+        """
+        return give_ports(self, taken, env or {})
+
+    def set_image(self, service: str, image: str, *, env: Mapping[str, str] | None = None) -> SetEdit:
+        """Set the `image:` of a service where the file that wins says it, in the quotes that it has.
+
+        Raises:
+            EditRefusedError: it cannot be done safely: `image-invalid`, `image-from-variable`, `image-from-extends`,
+                `image-not-declared`, `merged-value`, `value-is-alias`, `tagged-value`, `shared-by-alias`,
+                `inherited-by-extends` or `extends-unreadable`.
+
+        """
+        return set_image(self, service, image, env or {})
+
     def apply_inverse(self, inverse: Inverse, *, env: Mapping[str, str] | None = None) -> SetEdit:
-        """Move ports back, on files that may have changed elsewhere since.
+        """Take a move, a taking of ports or a change of an image back, on files that may have changed elsewhere since.
 
         Raises:
             EditRefusedError: the files have changed too much for it, or `inverse-unknown`.
 
         """
+        if inverse.operation == "give_ports":
+            return self.give_ports(take_of(inverse), env=env)
+        if inverse.operation == "set_image":
+            return put_image_back(self, change_of(inverse))
         source, target, published, retarget = move_arguments(inverse)
         return self.move_ports(source, target, published, env=env, retarget=retarget)
 
@@ -179,10 +190,10 @@ class FileSet:
         giver = next(document for document in self.documents if document.name == name)
         getter = self._getter(target)
         entries = select(giver, source, published, env)
-        self._forbid(source, target, entries, env)
+        forbid(self, source, target, entries, env)
         move = move_of(source, target, entries, retarget)
         if giver is getter:
-            return SetEdit(self, (move_ports(giver, source, target, published, env=env, retarget=retarget),), move)
+            return SetEdit(self, (move_ports(giver, source, target, published, env=env, retarget=retarget),), (move,))
         return self._across(giver, getter, move, entries, maps)
 
     def _across(
@@ -200,12 +211,17 @@ class FileSet:
         given = _proven(getter, move.target, give(getter, move.target, fragments))
         inverse = move.inverse()
         edits = replace(taken, move=move, inverse=inverse), replace(given, move=move, inverse=inverse)
-        return SetEdit(self, edits, move)
+        return SetEdit(self, edits, (move,))
 
-    def _givers(
+    def givers(
         self, source: str, published: Collection[PublishedPort] | None, env: Mapping[str, str]
     ) -> dict[str, Collection[PublishedPort] | None]:
-        """Return which ports each file declares for `source`; all of them for the first file where none does."""
+        """Return which ports each file declares for `source`; all of them for the first file where none does.
+
+        Raises:
+            EditRefusedError: `port-in-several-files`, or as `own_entries`.
+
+        """
         found: dict[str, set[PublishedPort]] = {}
         for document in self.definitions(source):
             for entry in own_entries(document, source, env):
@@ -228,57 +244,8 @@ class FileSet:
             own_entries(document, target, {})
         return next((d for d in reversed(definitions) if d.service(target).ports is not None), definitions[0])
 
-    def _forbid(self, source: str, target: str, entries: tuple[PortEntry, ...], env: Mapping[str, str]) -> None:
-        for document in [*self.documents, *self.included.values()]:
-            forbid_clash(document, source, entries, env)
-            forbid_heirs(document, source, target, entries)
-            self._forbid_heirs_elsewhere(document, source, target)
-        moved = {port for entry in entries for port in entry.published}
-        for name in (source, target):
-            self._forbid_inherited(name, moved, env)
-
-    def _forbid_heirs_elsewhere(self, document: Document, source: str, target: str) -> None:
-        """Refuse where a service of `document` extends one of the two from another file of the project."""
-        origins = Origins(document)
-        ours = {d.name for d in self.documents}
-        for name, service in document.services().items():
-            parent = origins.extends(service)
-            if parent and parent.file and parent.service in {source, target} and _beside(document, parent.file) in ours:
-                raise document.refuse(
-                    "inherited-by-extends",
-                    f"service {name!r} extends {parent.service!r} from {parent.file} and shares its ports.",
-                    document.line_start(parent.line),
-                )
-
-    def _forbid_inherited(self, name: str, moved: set[PublishedPort], env: Mapping[str, str]) -> None:
-        """Refuse where the service gets one of the ports, or nobody can tell, from a file that it extends."""
-        for document in self.definitions(name):
-            for where, parent, base in self._ancestors(document, name):
-                line = where.line_start(parent.line)
-                if base is None:
-                    raise where.refuse("extends-unreadable", f"{parent.file} cannot be read.", line)
-                service = base.services().get(parent.service)
-                _, ports = Origins(base).value(service, "ports") if service else (None, None)
-                for entry in entries_of(ports, base.text, base.line_of, env):
-                    if moved & set(entry.published):
-                        message = f"{name!r} inherits {entry.raw} from {parent.service!r} in {base.name}."
-                        raise where.refuse("port-from-extends", message, line)
-
-    def _ancestors(self, document: Document, name: str) -> Iterator[tuple[Document, Extends, Document | None]]:
-        """Yield what a service extends, across files: where that is said, what, and the file that has it."""
-        seen: set[tuple[str, str]] = set()
-        while (document.name, name) not in seen and name in document.services():
-            seen.add((document.name, name))
-            parent = Origins(document).extends(document.services()[name])
-            if parent is None:
-                return
-            base = self._file(_beside(document, parent.file)) if parent.file else document
-            yield document, parent, base
-            if base is None:
-                return
-            document, name = base, parent.service
-
-    def _file(self, name: str) -> Document | None:
+    def file(self, name: str) -> Document | None:
+        """Return one of the files, of those that they include and extend too, by name."""
         own = next((document for document in self.documents if document.name == name), None)
         return own or self.included.get(name) or self.extended.get(name)
 
@@ -319,7 +286,7 @@ def included_paths(document: Document) -> Iterator[tuple[str, Node]]:
     for item in section.items if section is not None else []:
         path = item if item.kind is Kind.SCALAR else item.get("path")
         for node in path.items or [path] if path is not None else []:
-            yield _beside(document, node.value), node
+            yield beside(document, node.value), node
 
 
 def _extended_paths(document: Document) -> Iterator[tuple[str, Node]]:
@@ -327,11 +294,7 @@ def _extended_paths(document: Document) -> Iterator[tuple[str, Node]]:
     for service in document.services().values() if origins else ():
         parent = origins.extends(service) if origins else None
         if parent is not None and parent.file:
-            yield _beside(document, parent.file), service.node
-
-
-def _beside(document: Document, path: str) -> str:
-    return posixpath.normpath(posixpath.join(posixpath.dirname(document.name), path))
+            yield beside(document, parent.file), service.node
 
 
 def _from_disk(name: str) -> bytes | None:

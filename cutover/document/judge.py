@@ -7,11 +7,12 @@ here; whoever calls has run it. It knows what two YAML parsers cannot see: `exte
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
-from typing import cast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import assert_never, cast
 
-from cutover.document.intent import PortMove
+from cutover.document.intent import ImageChange, Intent, PortMove, PortTake
 from cutover.errors import EditRefusedError
+from cutover.model import PortBinding
 
 Model = Mapping[str, object]
 Config = Callable[[Mapping[str, bytes]], Model]
@@ -35,11 +36,46 @@ def prove_model(before: Model, after: Model, move: PortMove) -> None:
         EditRefusedError: `model-differs`, with the places that are not as expected.
 
     """
-    wrong = list(differences(expected_model(before, move), after))
+    prove_intents(before, after, (move,))
+
+
+def prove_take(before: Model, after: Model, take: PortTake) -> None:
+    """Prove that two canonical models differ by ports that a service lost and by nothing else.
+
+    The other way round, with the two models exchanged, it proves that they were given back.
+
+    Raises:
+        EditRefusedError: `model-differs`, with the places that are not as expected.
+
+    """
+    prove_intents(before, after, (take,))
+
+
+def prove_image(before: Model, after: Model, change: ImageChange) -> None:
+    """Prove that two canonical models differ by the image of one service and by nothing else.
+
+    Raises:
+        EditRefusedError: `model-differs`, with the places that are not as expected.
+
+    """
+    prove_intents(before, after, (change,))
+
+
+def prove_intents(before: Model, after: Model, intents: Sequence[Intent]) -> None:
+    """Prove that two canonical models differ by what was meant, all of it, and by nothing else.
+
+    Raises:
+        EditRefusedError: `model-differs`, with the places that are not as expected.
+
+    """
+    expected = before
+    for intent in intents:
+        expected = _expected(expected, intent)
+    wrong = list(differences(expected, after))
     if wrong:
         raise EditRefusedError(
             "model-differs",
-            "docker compose config does not show this move as it was meant; nothing was written.",
+            f"docker compose config does not show {_named(intents)} as it was meant; nothing was written.",
             evidence=wrong[:MOST_DIFFERENCES],
             hint="docker compose config",
         )
@@ -53,23 +89,51 @@ def expected_model(before: Model, move: PortMove) -> Model:
 
     """
     model = copy.deepcopy(dict(before))
-    services = cast("dict[str, dict[str, object]]", model.get("services") or {})
-    for name in (move.source, move.target):
-        if name not in services:
-            raise EditRefusedError(
-                "model-differs", f"docker compose config shows no service {name!r}.", hint="activate its profile"
-            )
-    kept: list[dict[str, object]] = []
-    moved: list[dict[str, object]] = []
-    for port in _ports(services[move.source]):
-        (moved if _moves(port, move) else kept).append(port)
-    if {_key(port) for port in moved} != _keys(move):
-        raise EditRefusedError("model-differs", f"docker compose config shows other ports of {move.source!r}.")
-    _put(services[move.source], kept)
+    source, target = (_service(model, name) for name in (move.source, move.target))
+    moved = _taken(source, move.source, move.bindings)
     inside = dict(move.retarget)
     there = [{**port, "target": inside.get(cast("int", port["target"]), port["target"])} for port in moved]
-    _put(services[move.target], [*_ports(services[move.target]), *there])
+    _put(target, [*_ports(target), *there])
     return model
+
+
+def _expected(before: Model, intent: Intent) -> Model:
+    match intent:
+        case PortMove():
+            return expected_model(before, intent)
+        case PortTake():
+            model = copy.deepcopy(dict(before))
+            _taken(_service(model, intent.service), intent.service, intent.bindings)
+            return model
+        case ImageChange():
+            model = copy.deepcopy(dict(before))
+            _service(model, intent.service)["image"] = intent.after
+            return model
+    assert_never(intent)
+
+
+def _named(intents: Sequence[Intent]) -> str:
+    names = {PortMove: "this move", PortTake: "the taking of these ports", ImageChange: "this image"}
+    return " and ".join(names[type(intent)] for intent in intents) or "no change"
+
+
+def _service(model: Model, name: str) -> dict[str, object]:
+    services = cast("dict[str, dict[str, object]]", model.get("services") or {})
+    if name not in services:
+        raise EditRefusedError(
+            "model-differs", f"docker compose config shows no service {name!r}.", hint="activate its profile"
+        )
+    return services[name]
+
+
+def _taken(service: dict[str, object], name: str, bindings: Sequence[PortBinding]) -> list[dict[str, object]]:
+    """Take the ports out of a service of the model and return them."""
+    wanted = {(binding.host_ip, str(binding.host_port), str(binding.protocol)) for binding in bindings}
+    moved = [port for port in _ports(service) if _key(port) in wanted]
+    if {_key(port) for port in moved} != wanted:
+        raise EditRefusedError("model-differs", f"docker compose config shows other ports of {name!r}.")
+    _put(service, [port for port in _ports(service) if _key(port) not in wanted])
+    return moved
 
 
 def differences(expected: object, found: object, path: str = "") -> Iterator[str]:
@@ -95,16 +159,8 @@ def _put(service: dict[str, object], ports: list[dict[str, object]]) -> None:
         service["ports"] = ports
 
 
-def _moves(port: Mapping[str, object], move: PortMove) -> bool:
-    return _key(port) in _keys(move)
-
-
 def _key(port: Mapping[str, object]) -> tuple[str, str, str]:
     return str(port.get("host_ip", "")), str(port.get("published", "")), str(port.get("protocol", "tcp"))
-
-
-def _keys(move: PortMove) -> set[tuple[str, str, str]]:
-    return {(binding.host_ip, str(binding.host_port), str(binding.protocol)) for binding in move.bindings}
 
 
 def _ordered(ports: object) -> object:

@@ -96,11 +96,26 @@ def declared(document: Document, env: Mapping[str, str]) -> Iterable[tuple[str, 
 
 
 def forbid_target(document: Document, target: str) -> None:
-    """Refuse a target whose own `ports:` cannot be extended without changing what else it has.
+    """Refuse a target whose own `ports:` cannot be extended without changing what else it has, or would do nothing.
 
     Raises:
-        EditRefusedError: `service-unknown`, `shared-by-alias`, `merged-list`, `service-empty`, `tagged-list`,
-            `not-a-list` or `cannot-publish`.
+        EditRefusedError: as `forbid_list`, or `cannot-publish`.
+
+    """
+    forbid_list(document, target)
+    _, mode = Origins(document).value(document.service(target), "network_mode")
+    if mode is not None and (mode.value in {"host", "none"} or mode.value.startswith(("service:", "container:"))):
+        raise document.refuse(
+            "cannot-publish", f"Docker publishes nothing for {target!r}: network_mode is {mode.value}.", mode
+        )
+
+
+def forbid_list(document: Document, target: str) -> None:
+    """Refuse a service whose own `ports:` cannot be extended without changing what else it has.
+
+    Raises:
+        EditRefusedError: `service-unknown`, `shared-by-alias`, `merged-list`, `service-empty`, `tagged-list` or
+            `not-a-list`.
 
     """
     own_entries(document, target, {})
@@ -115,11 +130,6 @@ def forbid_target(document: Document, target: str) -> None:
             f"{target!r} takes its ports from a merge key; a list of its own would replace them.",
             ports,
             hint=f"write the merged ports into {target!r} first",
-        )
-    _, mode = origins.value(service, "network_mode")
-    if mode is not None and (mode.value in {"host", "none"} or mode.value.startswith(("service:", "container:"))):
-        raise document.refuse(
-            "cannot-publish", f"Docker publishes nothing for {target!r}: network_mode is {mode.value}.", mode
         )
 
 
