@@ -25,6 +25,10 @@ TEST_PORTS_LABEL = "cutover.test-ports"
 """On the container of a test stack: `5570:20001,6570:20002`, legacy port and the host port where it is tried."""
 
 
+COPY_OF_LABEL = "cutover.copy-of"
+"""On a container that a way back made again: the ID of the one that it is a copy of."""
+
+
 class Protocol(StrEnum):
     """Transport protocols that Docker publishes."""
 

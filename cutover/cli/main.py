@@ -17,6 +17,8 @@ VERBS = {
     "probe": ("cutover.cli.look", "Ask one question of a service."),
     "rollback": ("cutover.cli.act", "Give the ports back to green."),
     "commit": ("cutover.cli.act", "Close a swap: green's container is removed."),
+    "canary": ("cutover.cli.canary", "Send a share of the requests to blue."),
+    "promote": ("cutover.cli.canary", "Send a canary every request, in steps if asked."),
     "recover": ("cutover.cli.act", "Clear up after a run that was cut short."),
     "init": ("cutover.cli.init", "Write a commented cutover.yaml from the project that is found."),
     "override": ("cutover.cli.override", "Write the override file of a test stack: blue beside green, on test ports."),

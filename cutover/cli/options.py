@@ -36,8 +36,9 @@ SWAP_OPTIONS = (
     ),
     click.option(
         "--strategy",
-        type=click.Choice(["recreate", "relink"]),
-        help="relink: both run, the ports change hands in a fraction of a second. recreate: stop green, start blue.",
+        type=click.Choice(["auto", "edge", "relink", "recreate"]),
+        help="edge: a proxy owns the ports, no request fails. relink: both run, Docker moves the ports in a fraction "
+        "of a second. recreate: stop green, start blue. auto (the default): the first of these that can be had.",
     ),
     click.option("--probe", "probes", multiple=True, metavar="SPEC", help="Question that a working service answers."),
     click.option("--observe", "observe_s", type=click.FloatRange(min=0), metavar="S", help="Seconds to watch blue."),
@@ -51,6 +52,11 @@ SWAP_OPTIONS = (
     click.option("--suite", "suites", multiple=True, metavar="NAME", help="Suite to run before and after the move."),
     click.option("--no-suites", is_flag=True, help="Run no suite; otherwise all of cutover.yaml are run."),
     click.option("--commit", is_flag=True, help="Remove green at the end instead of keeping it warm."),
+    click.option(
+        "--exclusive", is_flag=True, help="Both do not fit at once: requests wait while green stops and blue loads."
+    ),
+    click.option("--service", metavar="NAME", help="Replace this service by a new container of itself."),
+    click.option("--image", metavar="REF", help="With --service: the image that it gets, in the compose file too."),
 )
 
 

@@ -22,6 +22,8 @@ from cutover.model import Colour
 from cutover.probes import ProbeSpec, parse
 
 COMMIT_STEP = "c01"
+PROMOTION = "p"
+"""How the IDs of steps begin that change a canary's share."""
 
 
 def rollback(session: Session, run_id: str | None = None) -> SwapReport:
@@ -35,9 +37,9 @@ def rollback(session: Session, run_id: str | None = None) -> SwapReport:
     runs = session.runs()
     with locked(runs.state, runs.folder.name, session.clock):
         run = _to_roll_back(runs, run_id)
-        ctx, journal = _reopen(session, run)
+        ctx, journal = reopen(session, run)
         see_files_ours(ctx)
-        return _report(run, ctx, Runner(ctx, journal).go_back(list(_intents(run))))
+        return _report(run, ctx, Runner(ctx, journal).go_back(list(intents_of(run))))
 
 
 def recover(session: Session) -> list[SwapReport]:
@@ -60,7 +62,7 @@ def commit(session: Session, run_id: str | None = None) -> SwapReport:
         run = _newest_done(runs, run_id, "commit")
         if run.result and run.result.get("committed"):
             raise RefusedError("already-committed", f"Run {run.id} is committed already.", hint="cutover status")
-        ctx, journal = _reopen(session, run)
+        ctx, journal = reopen(session, run)
         wrong = alive(ctx, Colour.BLUE)
         if wrong:
             raise RefusedError(
@@ -113,14 +115,14 @@ def _newest_done(runs: Runs, run_id: str | None, verb: str) -> Run:
 def _recover(session: Session, run: Run) -> SwapReport:
     if not run.damaged and not run.header:
         return _never_began(session, run)
-    ctx, journal = _reopen(session, run)
+    ctx, journal = reopen(session, run)
     runner = Runner(ctx, journal)
     if _was_closing(run) and alive(ctx, Colour.BLUE) is None:
         return _report(run, ctx, runner.do_more(commit_step(ctx.plan)))
-    if _all_done(run, ctx):
+    if _all_done(run, ctx) and not _was_promoting(run):
         journal.write(Kind.RESULT, result=str(Result.DONE), committed=ctx.plan.commit)
         return _report(run, ctx, Outcome(Result.DONE, []))
-    return _report(run, ctx, runner.go_back(list(_intents(run))))
+    return _report(run, ctx, runner.go_back(list(intents_of(run))))
 
 
 def _never_began(session: Session, run: Run) -> SwapReport:
@@ -148,6 +150,11 @@ def _was_closing(run: Run) -> bool:
     return bool(last) and last[0].kind is Kind.INTENT and last[0].step == COMMIT_STEP and not _going_back(last)
 
 
+def _was_promoting(run: Run) -> bool:
+    """Say whether the crash came while the share of a canary was changed: how far it got, nobody knows."""
+    return any(r.kind is Kind.INTENT and r.step.startswith(PROMOTION) for r in _since_end(run))
+
+
 def _all_done(run: Run, ctx: Context) -> bool:
     done = {r.step for r in run.records if r.kind is Kind.DONE}
     return all(s.id in done for s in ctx.plan.steps) and not _going_back(run.records)
@@ -162,7 +169,7 @@ def _since_end(run: Run) -> tuple[Record, ...]:
     return tuple(r for r in run.records if not ends or r.seq > ends[-1])
 
 
-def _intents(run: Run) -> Iterator[tuple[Step, Prior]]:
+def intents_of(run: Run) -> Iterator[tuple[Step, Prior]]:
     """Yield what was begun and not wholly undone since the last end of the run."""
     undone = {r.step for r in _since_end(run) if r.kind is Kind.UNDONE}
     causes = {step: (resource, cause) for step, _, resource, cause in run.header["steps"]}
@@ -172,7 +179,13 @@ def _intents(run: Run) -> Iterator[tuple[Step, Prior]]:
             yield Step(record.step, StepKind(record.data["kind"]), resource, cause), record.data["prior"]
 
 
-def _reopen(session: Session, run: Run) -> tuple[Context, Journal]:
+def reopen(session: Session, run: Run) -> tuple[Context, Journal]:
+    """Return what the steps of a run share, read as the run read it, and its journal to be written on.
+
+    Raises:
+        NeedsHandsError: its journal is damaged.
+
+    """
     if run.damaged:
         list(run.records)  # raises what is wrong with it
     plan = Plan.from_header(run.header)

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cutover.clock import Clock
-from cutover.config import Errors, Suite
+from cutover.config import Canary, Edge, Errors, Suite
 from cutover.engine.daemon import Daemon
 from cutover.engine.stack import Stack
 from cutover.errors import StepError
 from cutover.events import Note, Observer
 from cutover.flow.plan import Plan
 from cutover.flow.stall import StallMeter
-from cutover.model import Colour, Container
+from cutover.model import COPY_OF_LABEL, Colour, Container
 from cutover.probes import ProbeSpec
 
 
@@ -32,6 +32,9 @@ class Context:
     stall: StallMeter
     suites: Mapping[str, Suite] = field(default_factory=dict)
     errors: Errors = Errors()  # noqa: RUF009  (frozen)
+    edge: Edge = Edge()  # noqa: RUF009  (frozen)
+    canary: Canary = Canary()  # noqa: RUF009  (frozen)
+    state: Path = Path(".cutover")
     blue_restart_policy: str | None = None
     started: dict[Colour, float] = field(default_factory=dict)
     facts: dict[str, object] = field(default_factory=dict)
@@ -61,8 +64,17 @@ class Context:
         return self.plan.green if colour is Colour.GREEN else self.plan.blue
 
     def containers(self, colour: Colour) -> list[Container]:
-        """Return the containers of a colour as they are now, running ones first."""
-        return self.daemon.of_service(self.plan.project, self.service_name(colour))
+        """Return the containers of a colour as they are now, running ones first.
+
+        Where a service rolls, green is the container that it had when the plan was made, and blue is every other.
+        """
+        found = self.daemon.of_service(self.plan.project, self.service_name(colour))
+        if self.plan.rolls is None:
+            return found
+        return [c for c in found if self._was_green(c) is (colour is Colour.GREEN)]
+
+    def _was_green(self, container: Container) -> bool:
+        return self.plan.rolls in {container.id, container.labels.get(COPY_OF_LABEL)}
 
     def find(self, colour: Colour) -> Container | None:
         """Return the container of a colour as it is now: the one that runs, if one does."""

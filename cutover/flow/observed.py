@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from cutover.document import Document
+from cutover.edge.shape import Slot
 from cutover.engine.daemon import Daemon
 from cutover.engine.stack import Stack
 from cutover.errors import RefusedError
 from cutover.files import FileState, read_state
+from cutover.flow.edge_record import EdgeRecord
 from cutover.flow.runs import Runs
 from cutover.gpu.readings import Gpu, gpus
 from cutover.model import Container, Listener
@@ -36,6 +38,8 @@ class ObservedState:
     """The world before a swap. `model` is Compose's canonical one; `environment` is secret and never shown.
 
     `load_seconds` is how long a service took to become ready in earlier runs; `free_bytes` is on the project's disk.
+    `edge` is the standing edge, `edge_active` the slot that it serves, `edge_trouble` why it cannot be asked;
+    `edge_image` is the image that a new one would run, None where the Engine does not have it.
     """
 
     project: str
@@ -51,6 +55,11 @@ class ObservedState:
     gpus: tuple[Gpu, ...] = ()
     load_seconds: Mapping[str, float] = field(default_factory=dict)
     unfinished: tuple[str, ...] = ()
+    engine_local: bool = True
+    edge: EdgeRecord | None = None
+    edge_active: Slot | None = None
+    edge_trouble: RefusedError | None = None
+    edge_image: str | None = None
 
     @property
     def services(self) -> Mapping[str, Any]:
@@ -98,6 +107,7 @@ def observe(daemon: Daemon, stack: Stack, services: tuple[str, ...]) -> Observed
         free_bytes=shutil.disk_usage(stack.source.folder).free,
         load_seconds=load_seconds(runs),
         unfinished=tuple(r.id for r in runs.unfinished()),
+        engine_local=daemon.address.local,
     )
 
 

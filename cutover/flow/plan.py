@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cutover.config import Strategy
+from cutover.flow.edge_plan import EdgePlan
 from cutover.model import PortBinding, Protocol
 
 
@@ -20,9 +21,19 @@ class StepKind(StrEnum):
     PARK_NETWORK = "park-network"
     CREATE_BLUE = "create-blue"
     START_PARKED = "start-parked"
+    START_BLUE = "start-blue"
     PROVE_INSIDE = "prove-inside"
     SMOKE_INSIDE = "smoke-inside"
     EDIT_FILES = "edit-files"
+    MAKE_EDGE = "make-edge"
+    ADOPT = "adopt"
+    AIM_EDGE = "aim-edge"
+    HOLD = "hold"
+    STOP_GREEN = "stop-green"
+    SWITCH_EDGE = "switch-edge"
+    SHARE_EDGE = "share-edge"
+    WATCH_CANARY = "watch-canary"
+    RELEASE = "release"
     RELINK = "relink"
     RECREATE = "recreate"
     PROVE_OUTSIDE = "prove-outside"
@@ -31,6 +42,10 @@ class StepKind(StrEnum):
     SETTLE_GREEN = "settle-green"
     RETIRE_GREEN = "retire-green"
     REMOVE_PARK_NETWORK = "remove-park-network"
+
+
+Parts = list[tuple[StepKind, str, str]]
+"""Steps before they are numbered: kind, resource, cause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +110,9 @@ class FileEdit:
 class Plan:
     """What a swap will do. Durations are seconds; `stall_predicted_s` is None where nothing predicts it.
 
-    `green_fails` are the probes that green itself does not satisfy: the way back cannot ask them.
+    `green_fails` are the probes that green itself does not satisfy: the way back cannot ask them. `why` says why this
+    strategy was taken, where cutover chose it. `rolls` is the ID of green's container where blue is a new container of
+    the same service, None where they are two services. `inverses` take the edits back in files edited since.
     """
 
     project: str
@@ -112,6 +129,10 @@ class Plan:
     stall_cause: str
     warnings: tuple[str, ...] = ()
     green_fails: tuple[str, ...] = ()
+    why: str = ""
+    edge: EdgePlan | None = None
+    rolls: str | None = None
+    inverses: tuple[Mapping[str, object], ...] = ()
 
     def text(self) -> str:
         """Return the plan as a person reads it and as a test compares it."""
@@ -119,6 +140,7 @@ class Plan:
         lines = [
             f"swap {self.green} -> {self.blue} in project {self.project} by {self.strategy}: ports {ports}",
             *(f"  {s.id:<4}{s.title:<52} {s.cause}".rstrip() for s in self.steps),
+            *([f"by {self.strategy}: {self.why}"] if self.why else []),
             f"predicted silence of the legacy ports: {self.stall_text()}",
             *(f"note: {w}" for w in self.warnings),
         ]
@@ -128,6 +150,7 @@ class Plan:
         """Return the plan as `--dry-run --json` prints it."""
         return {
             "strategy": str(self.strategy),
+            "strategy_cause": self.why,
             "green": self.green,
             "blue": self.blue,
             "ports": [m.binding.host_port for m in self.moves],
@@ -155,6 +178,9 @@ class Plan:
             "ready_timeout_s": self.ready_timeout_s,
             "commit": self.commit,
             "green_fails": list(self.green_fails),
+            "edge": self.edge.as_dict() if self.edge else None,
+            "rolls": self.rolls,
+            "inverses": [dict(i) for i in self.inverses],
         }
 
     @classmethod
@@ -175,6 +201,9 @@ class Plan:
             stall_predicted_s=None,
             stall_cause="",
             green_fails=tuple(data.get("green_fails", ())),
+            edge=EdgePlan.from_dict(data["edge"]) if data.get("edge") else None,
+            rolls=data.get("rolls"),
+            inverses=tuple(data["inverses"]) if "inverses" in data else _move_back(data),
         )
 
     @property
@@ -193,11 +222,22 @@ def rounded(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds, 3)
 
 
+def _move_back(data: Mapping[str, Any]) -> tuple[Mapping[str, object], ...]:
+    """Return what takes the edits of a run back whose journal is of a time when ports only moved."""
+    moves = [Move.from_dict(m) for m in data["moves"]]
+    if not moves:
+        return ()
+    published = sorted({(m.binding.host_port, str(m.binding.protocol)) for m in moves})
+    retarget = [[m.blue_target, m.binding.target] for m in moves if m.blue_target != m.binding.target]
+    arguments = {"source": data["blue"], "target": data["green"], "published": published, "retarget": retarget}
+    return ({"operation": "move_ports", "arguments": arguments},)
+
+
 def _retargeted(move: Move) -> str:
     return f"{move.binding} (in blue: {move.blue_target})"
 
 
-def numbered(parts: list[tuple[StepKind, str, str]]) -> tuple[Step, ...]:
+def numbered(parts: Parts) -> tuple[Step, ...]:
     """Make steps of (kind, resource, cause), each depending on the one before it."""
     steps: list[Step] = []
     for number, (kind, resource, cause) in enumerate(parts, start=1):

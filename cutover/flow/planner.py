@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from cutover.config import Strategy
+from cutover.flow.edge_parts import edge_steps
+from cutover.flow.edge_plan import EdgePlan
+from cutover.flow.edits import Edited
 from cutover.flow.observed import ObservedState, reserves_gpu
-from cutover.flow.plan import FileEdit, Move, Plan, StepKind, numbered
-from cutover.flow.preflight import check, legacy_bindings
+from cutover.flow.plan import FileEdit, Move, Parts, Plan, StepKind, numbered
+from cutover.flow.preflight import bindings_behind_edge, check, legacy_bindings
 from cutover.flow.request import SwapRequest
 from cutover.model import Container
 
@@ -17,8 +20,6 @@ RELINK_PER_BINDING_S = 0.03
 """... and starting a docker-proxy pair for each published port."""
 RECREATE_BASE_S = 0.9
 """What stop, start and the network set-up take beside the services' own time (scripts/bench)."""
-
-Parts = list[tuple[StepKind, str, str]]
 
 
 def moves_of(state: ObservedState, request: SwapRequest) -> tuple[Move, ...]:
@@ -30,37 +31,62 @@ def moves_of(state: ObservedState, request: SwapRequest) -> tuple[Move, ...]:
 
     """
     green = check(state, request)
-    return tuple(Move(binding, target) for binding, target in legacy_bindings(request, green))
+    behind = request.strategy is Strategy.EDGE and state.edge is not None
+    found = bindings_behind_edge(state, request) if behind else legacy_bindings(request, green)
+    return tuple(Move(binding, target) for binding, target in found)
 
 
-def plan_swap(state: ObservedState, request: SwapRequest, moves: tuple[Move, ...], edits: tuple[FileEdit, ...]) -> Plan:
-    """Decide what to do."""
-    seconds, cause = _stall(state, request, moves)
+def plan_swap(
+    state: ObservedState,
+    request: SwapRequest,
+    moves: tuple[Move, ...],
+    edited: Edited,
+    *,
+    edge: EdgePlan | None = None,
+    why: str = "",
+) -> Plan:
+    """Decide what to do; `edge` is how the edge is used, where the strategy is that, and `why` why it is this one."""
+    seconds, cause = _stall(state, request, moves, edge)
     return Plan(
         project=state.project,
         green=request.green,
         blue=request.blue,
         strategy=request.strategy,
         moves=moves,
-        steps=numbered(_parts(state, request, moves, edits)),
-        edits=edits,
+        steps=numbered(_parts(state, request, moves, edited.files, edge)),
+        edits=edited.files,
+        inverses=edited.inverses,
         observe_s=request.observe_s,
         ready_timeout_s=request.ready_timeout_s,
         commit=request.commit,
         stall_predicted_s=seconds,
         stall_cause=cause,
         warnings=tuple(_warnings(state, request, moves)),
+        why=why,
+        edge=edge,
+        rolls=state.of_service(request.green)[0].id if request.rolls else None,
     )
 
 
-def _parts(state: ObservedState, request: SwapRequest, moves: tuple[Move, ...], edits: tuple[FileEdit, ...]) -> Parts:
+def _parts(
+    state: ObservedState,
+    request: SwapRequest,
+    moves: tuple[Move, ...],
+    edits: tuple[FileEdit, ...],
+    edge: EdgePlan | None,
+) -> Parts:
     ports = ", ".join(str(m.binding.host_port) for m in moves)
     files = ", ".join(e.path.name for e in edits)
     dependencies = [
         (StepKind.DEPENDENCY, name, f"{dependant} depends on it and it does not run")
         for name, dependant in _missing_dependencies(state, request).items()
     ]
-    first: Parts = [(StepKind.BACKUP, files, "nothing is changed before it is saved"), *dependencies]
+    first: Parts = [
+        (StepKind.BACKUP, files or "compose files", "nothing is changed before it is saved"),
+        *dependencies,
+    ]
+    if edge is not None:
+        return [*first, *edge_steps(request, edge, moves, edits), *_last_edge_parts(request, edge)]
     if request.strategy is Strategy.RELINK:
         return [*first, *_relink_parts(request, ports, files), *_last_parts(request)]
     return [*first, *_recreate_parts(request, ports, files), *_last_parts(request)]
@@ -104,6 +130,22 @@ def _last_parts(request: SwapRequest) -> Parts:
     return parts
 
 
+def _last_edge_parts(request: SwapRequest, edge: EdgePlan) -> Parts:
+    blue, green = request.blue, request.green
+    if edge.share_percent is not None:
+        return []
+    parts: Parts = [(StepKind.PROVE_OUTSIDE, blue, "through the legacy ports, with the edge's word for who answers")]
+    parts += _suite_parts(StepKind.SMOKE_OUTSIDE, request, "as clients ask; a failure turns it back")
+    if request.observe_s > 0:
+        parts.append((StepKind.WATCH, blue, f"for {request.observe_s:g} s; the edge itself goes back if it dies"))
+    if request.commit:
+        what = "its old container is removed" if request.rolls else "--commit: its container is removed"
+        parts.append((StepKind.RETIRE_GREEN, green, what))
+        if edge.adopt:
+            parts.append((StepKind.REMOVE_PARK_NETWORK, f"of {green}", "nobody is parked any more"))
+    return parts
+
+
 def _suite_parts(kind: StepKind, request: SwapRequest, cause: str) -> Parts:
     return [(kind, ", ".join(request.suites), cause)] if request.suites else []
 
@@ -138,7 +180,11 @@ def _is_there(state: ObservedState, name: str, terms: Mapping[str, str]) -> bool
     return any(c.running or (completed and c.completed) for c in state.of_service(name))
 
 
-def _stall(state: ObservedState, request: SwapRequest, moves: tuple[Move, ...]) -> tuple[float | None, str]:
+def _stall(
+    state: ObservedState, request: SwapRequest, moves: tuple[Move, ...], edge: EdgePlan | None
+) -> tuple[float | None, str]:
+    if edge is not None:
+        return _edge_stall(state, request, moves, edge)
     if request.strategy is Strategy.RELINK:
         return RELINK_BASE_S + RELINK_PER_BINDING_S * len(moves), "Docker moves the ports between running containers"
     load = state.load_seconds.get(request.blue)
@@ -147,21 +193,41 @@ def _stall(state: ObservedState, request: SwapRequest, moves: tuple[Move, ...]) 
     return RECREATE_BASE_S + load, f"{request.blue} took {load:.1f} s to load in an earlier run"
 
 
+def _edge_stall(
+    state: ObservedState, request: SwapRequest, moves: tuple[Move, ...], edge: EdgePlan
+) -> tuple[float | None, str]:
+    if edge.exclusive:
+        load = state.load_seconds.get(request.blue)
+        held = f"nobody is refused: requests are held while {request.green} stops and {request.blue} loads"
+        return load, f"{held}, {f'{load:.1f} s in an earlier run' if load else 'never measured here'}"
+    if edge.adopt and not edge.redirect:
+        seconds = RELINK_BASE_S + RELINK_PER_BINDING_S * len(moves)
+        return seconds, "the first swap moves the ports to the edge, and a redirect cannot be had here"
+    if edge.adopt:
+        return 0.0, "the first swap moves the ports to the edge under a redirect; open connections are cut at rest"
+    return 0.0, "the edge flips; open connections stay"
+
+
 def _warnings(state: ObservedState, request: SwapRequest, moves: tuple[Move, ...]) -> Iterator[str]:
     if not request.probes:
         yield "no probes given: only TCP connections are tried (cutover init proposes some)"
     yield from _about_ports_that_stay(state, request, moves)
-    if request.strategy is Strategy.RELINK and reserves_gpu(state.services[request.blue]):
+    if not _one_at_a_time(request) and reserves_gpu(state.services[request.blue]):
         free = "; ".join(map(str, state.gpus)) or "no GPU can be read from here"
         yield f"{request.green} and {request.blue} run at the same time, so the GPU must hold both: {free}"
-    yield from _about_blue(state, request, state.of_service(request.blue))
+    if not request.rolls:
+        yield from _about_blue(state, request, state.of_service(request.blue))
+
+
+def _one_at_a_time(request: SwapRequest) -> bool:
+    return request.strategy is Strategy.RECREATE or request.exclusive
 
 
 def _about_ports_that_stay(state: ObservedState, request: SwapRequest, moves: tuple[Move, ...]) -> Iterator[str]:
     """Say what `recreate` does to ports that are not asked for: green is stopped with all that it publishes."""
     green = state.of_service(request.green)[0]
     staying = sorted(set(green.published) - {m.binding for m in moves})
-    if not staying:
+    if not staying or request.strategy is Strategy.EDGE:
         return
     ports = ", ".join(map(str, staying))
     if request.commit:

@@ -27,11 +27,12 @@ def check(state: ObservedState, request: SwapRequest) -> Container:
     _services_make_sense(state, request)
     _no_unfinished_run(state)
     _disk_has_room(state)
-    green = _green_serves(state, request)
+    green = green_of(state, request)
     _blue_can_run(state, request)
-    _own_ports_of_blue_are_free(state, request)
+    if not request.rolls:
+        _own_ports_of_blue_are_free(state, request)
     if request.strategy is Strategy.RELINK:
-        _can_be_parked(state, request, green)
+        can_be_parked(state, request, green)
     return green
 
 
@@ -46,11 +47,12 @@ def _services_make_sense(state: ObservedState, request: SwapRequest) -> None:
                 evidence=[f"services: {', '.join(sorted(state.services))}"],
                 hint="docker compose config --services",
             )
-    if request.green == request.blue:
+    if request.green == request.blue and not request.rolls:
         raise UsageError(
             "same-service",
             f"Green and blue are the same service, {request.green}.",
-            hint="name the successor: cutover swap --green OLD --blue NEW",
+            hint="name the successor: cutover swap --green OLD --blue NEW; a new version of the same service: "
+            f"cutover swap --service {request.green}",
         )
 
 
@@ -72,7 +74,13 @@ def _disk_has_room(state: ObservedState) -> None:
         )
 
 
-def _green_serves(state: ObservedState, request: SwapRequest) -> Container:
+def green_of(state: ObservedState, request: SwapRequest) -> Container:
+    """Return the one running container of green.
+
+    Raises:
+        RefusedError: none runs, or several do.
+
+    """
     containers = state.of_service(request.green)
     running = [c for c in containers if c.running]
     if not running:
@@ -144,7 +152,13 @@ def see_writable(state: ObservedState, edits: tuple[FileEdit, ...]) -> None:
             )
 
 
-def _can_be_parked(state: ObservedState, request: SwapRequest, green: Container) -> None:
+def can_be_parked(state: ObservedState, request: SwapRequest, green: Container) -> None:
+    """See that a container can be made to run without its host ports.
+
+    Raises:
+        RefusedError: it is on no bridge network.
+
+    """
     for name in (request.green, request.blue):
         mode = state.services[name].get("network_mode")
         if mode:
@@ -163,6 +177,31 @@ def _can_be_parked(state: ObservedState, request: SwapRequest, green: Container)
         )
 
 
+def bindings_behind_edge(state: ObservedState, request: SwapRequest) -> list[tuple[PortBinding, int]]:
+    """Return what a standing edge publishes for green, each with green's port inside and with blue's.
+
+    Raises:
+        UsageError: a port is named that the edge does not have.
+
+    """
+    edge = state.edge
+    assert edge is not None
+    slot = edge.slot_of(request.green)
+    assert slot is not None
+    inside = edge.slots[slot].targets
+    wanted = {p.host_port: p.blue_target for p in request.ports}
+    found = [PortBinding(b.host_ip, b.host_port, inside[p.port], b.protocol) for p in edge.ports for b in p.bindings]
+    unknown = sorted(set(wanted) - {b.host_port for b in found})
+    if unknown:
+        raise UsageError(
+            "port-not-published",
+            f"The edge does not publish port {unknown[0]}.",
+            evidence=[f"it publishes {', '.join(sorted({str(b.host_port) for b in found}))}"],
+            hint="cutover edge status",
+        )
+    return [(b, wanted.get(b.host_port) or b.target) for b in found]
+
+
 def legacy_bindings(request: SwapRequest, green: Container) -> list[tuple[PortBinding, int]]:
     """Return what moves: each binding of green, with the port on which blue listens inside.
 
@@ -176,11 +215,11 @@ def legacy_bindings(request: SwapRequest, green: Container) -> list[tuple[PortBi
     chosen = list(dict.fromkeys(_chosen(request, green)))
     _targets_are_clear(request, chosen)
     rest = set(green.wanted) - {b for b, _ in chosen}
-    if request.strategy is Strategy.RELINK and rest:
+    if request.strategy in {Strategy.RELINK, Strategy.EDGE} and rest:
         kept = ", ".join(map(str, sorted(rest)))
         raise RefusedError(
             "ports-left-behind",
-            f"`relink` moves all of green's ports at once, and {request.green} would keep {kept}.",
+            f"`{request.strategy}` moves all of green's ports at once, and {request.green} would keep {kept}.",
             hint="name no --port to move them all, or use --strategy recreate",
         )
     return chosen

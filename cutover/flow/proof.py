@@ -1,6 +1,7 @@
 """Proof that a colour answers: inside, at its own address; outside, through the legacy port, and that it was this one.
 
-Three things must agree before an answer on the legacy port counts: the Engine says that this colour, and no other
+Behind an edge, the edge says which colour gets the requests, and the answer's identity has to agree. Without one,
+three things must agree before an answer on the legacy port counts: the Engine says that this colour, and no other
 container, holds the port; the answer is as the probe expects; and it names the same sender as the answer that was had
 at the colour's own address (`identity=` in the probe), or, where the probe names no sender, a connection opened through
 the legacy port is seen among the connections of this colour's own network namespace.
@@ -11,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from cutover.errors import EngineError, ProbeError, StepError
+from cutover.errors import CutoverError, EngineError, ProbeError, StepError
 from cutover.flow.context import Context
+from cutover.flow.edge import holding_edge, see_serves
 from cutover.flow.ready import Place, Wait, wait_for, wait_ready
 from cutover.flow.witness import witness
 from cutover.model import Answer, Colour, Container, Health, Protocol
@@ -127,6 +129,10 @@ def see_ports_held(ctx: Context, container: Container, colour: Colour) -> None:
         StepError: it has not.
 
     """
+    edge = holding_edge(ctx)
+    if edge is not None:
+        see_serves(ctx, edge, colour)
+        return
     now = ctx.daemon.container(container.id)
     if now is None or not ctx.holds_ports(now, colour):
         bound = ", ".join(map(str, now.published)) if now and now.published else "none"
@@ -155,6 +161,8 @@ def _see_identity(place: Place, answer: Answer, own: str | None, container: Cont
 
 def _see_witness(ctx: Context, container: Container, colour: Colour) -> None:
     """See our own connection arrive in the container, for the ports that no probe with an identity has proven."""
+    if holding_edge(ctx) is not None:  # our connection ends at the edge, whose word was had in `see_ports_held`
+        return
     named = {s.port for s in ctx.probes if s.identity}
     for move in ctx.plan.moves:
         port, target = move.binding.host_port, ctx.target(colour, move.binding.host_port)
@@ -179,14 +187,27 @@ def alive(ctx: Context, colour: Colour) -> str | None:
     container = ctx.find(colour)
     if container is None or not container.running:
         return f"{ctx.service_name(colour)} does not run any more"
-    if not ctx.holds_ports(container, colour):
-        return f"{container.name} does not hold the legacy ports"
+    silent = _not_reached(ctx, container, colour)
+    if silent is not None:
+        return silent
     if container.health is Health.UNHEALTHY:
         return f"{container.name} is unhealthy: {ctx.daemon.last_health_output(container.id)[:300]}"
     for place in outside(ctx, colour):
         answer = ask(place.spec, place.host, place.port, timeout_s=ATTEMPT_TIMEOUT_S)
         if not answer.ok:
             return f"{answer.probe}: {answer.detail}"
+    return None
+
+
+def _not_reached(ctx: Context, container: Container, colour: Colour) -> str | None:
+    """Return why what is asked on the legacy ports does not reach a colour, None where it does."""
+    edge = holding_edge(ctx)
+    if edge is None:
+        return None if ctx.holds_ports(container, colour) else f"{container.name} does not hold the legacy ports"
+    try:
+        see_serves(ctx, edge, colour)
+    except CutoverError as error:
+        return error.message
     return None
 
 

@@ -33,9 +33,14 @@ blue: {{ blue | quoted }}
 # Legacy ports: those of green that move to blue. Write "5570:9901" where blue listens on 9901 inside.
 ports: [{{ ports | join(", ") }}]
 
+# edge:     a proxy and a ZeroMQ broker own the ports from the first swap on; no request fails (cutover edge build).
 # relink:   both run; Docker moves the ports between them in a fraction of a second.
-# recreate: green stops, blue starts; silent until blue has loaded. For what does not fit twice into memory.
-strategy: relink
+# recreate: green stops, blue starts; silent until blue has loaded.
+# auto:     the first of these that can be had; `cutover plan` says which, and why.
+strategy: auto
+
+# true: both do not fit into memory at once; with the edge, requests wait while green stops and blue loads.
+exclusive: false
 
 # Seconds for which blue is watched before the swap counts as done; two failures in a row turn it back.
 observe_s: 10
@@ -76,6 +81,11 @@ probes:{{ "" if probes else " []" }}
 # surface: {to: "zmq://:5570", request: {method: "{method}"}}
 # errors: {when: {$.status: error}, kind: $.error.code}
 # record: {mask: [$.params.prompt]}
+
+# What the edge cannot see by itself, when a canary may go on, how long green stays warm: cutover schema
+# edge: {zmq: {replay: [health_check, list_models]}, sticky: {cookie: colour}}
+# canary: {steps: [5, 25, 50, 100], every_s: 60}
+# retain_s: 86400
 
 # Compose project name and files, where they are not what Compose finds by itself.
 # project: {{ project }}

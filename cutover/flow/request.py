@@ -41,7 +41,11 @@ class PortRequest:
 
 @dataclass(frozen=True, slots=True)
 class SwapRequest:
-    """One swap as it was asked for. Durations are seconds; no ports means all that green publishes."""
+    """One swap as it was asked for. Durations are seconds; no ports means all that green publishes.
+
+    `rolls`: blue is a new container of green's own service, and `image` a new one for it. `exclusive`: both colours do
+    not fit at once. `share_percent` is the first step of a canary, None for a whole swap.
+    """
 
     green: str
     blue: str
@@ -52,6 +56,10 @@ class SwapRequest:
     ready_timeout_s: float
     commit: bool = False
     suites: tuple[str, ...] = ()
+    exclusive: bool = False
+    image: str | None = None
+    share_percent: float | None = None
+    rolls: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +81,10 @@ class Options:
     commit: bool = False
     suites: tuple[str, ...] = ()
     no_suites: bool = False
+    exclusive: bool = False
+    service: str | None = None
+    image: str | None = None
+    share_percent: float | None = None
 
 
 def swap_request(options: Options, settings: Settings) -> SwapRequest:
@@ -82,17 +94,35 @@ def swap_request(options: Options, settings: Settings) -> SwapRequest:
         UsageError: green or blue is not named, or a port or a probe cannot be read.
 
     """
+    _see_roll(options)
     return SwapRequest(
-        green=_named("green", options.green or settings.green),
-        blue=_named("blue", options.blue or settings.blue),
+        green=options.service or _named("green", options.green or settings.green),
+        blue=options.service or _named("blue", options.blue or settings.blue),
         ports=tuple(dict.fromkeys(PortRequest.parse(p) for p in options.ports or settings.ports)),
         strategy=Strategy(options.strategy) if options.strategy else settings.strategy,
         probes=probes_of(options, settings),
         observe_s=settings.observe_s if options.observe_s is None else options.observe_s,
         ready_timeout_s=settings.ready_timeout_s if options.ready_timeout_s is None else options.ready_timeout_s,
-        commit=options.commit,
+        commit=options.commit or bool(options.service),
         suites=_suites(options, settings),
+        exclusive=options.exclusive or settings.exclusive,
+        image=options.image,
+        share_percent=options.share_percent,
+        rolls=options.service is not None,
     )
+
+
+def _see_roll(options: Options) -> None:
+    if options.service and (options.green or options.blue):
+        raise UsageError(
+            "service-and-colours",
+            "--service replaces a service by itself; --green and --blue name two.",
+            hint=f"cutover swap --service {options.service}",
+        )
+    if options.image and not options.service:
+        raise UsageError(
+            "image-without-service", "--image is for one service.", hint=f"--service NAME --image {options.image}"
+        )
 
 
 def probes_of(options: Options, settings: Settings) -> tuple[ProbeSpec, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 from cutover.errors import CutoverError, EngineGoneError, NeedsHandsError, StepError
 from cutover.events import StepEvent, StepState
 from cutover.flow.context import Context
+from cutover.flow.edge import holding_edge
 from cutover.flow.journal import Journal, Kind
 from cutover.flow.plan import Step, StepKind
 from cutover.flow.proof import prove_outside
@@ -66,10 +67,23 @@ class Runner:
 
     def run(self) -> Outcome:
         """Do every step; on any failure or interruption go back to green."""
+        return self._attempt(self._ctx.plan.steps, self._write_plan)
+
+    def go_on(self, intents: list[tuple[Step, Prior]], steps: tuple[Step, ...]) -> Outcome:
+        """Do more steps of a run that is done (a canary that is promoted); on any failure go back over all of it."""
+        self._intents = intents
+        for step in steps:
+            self._reports[step.id] = StepReport(step)
+        return self._attempt(steps, lambda: None)
+
+    def _write_plan(self) -> None:
+        probes = journalled(self._ctx.probes)
+        self._journal.write(Kind.PLAN, **self._ctx.plan.header(), probes=probes, source=self._source)
+
+    def _attempt(self, steps: tuple[Step, ...], first: Callable[[], None]) -> Outcome:
         try:
-            probes = journalled(self._ctx.probes)
-            self._journal.write(Kind.PLAN, **self._ctx.plan.header(), probes=probes, source=self._source)
-            for step in self._ctx.plan.steps:
+            first()
+            for step in steps:
                 self._do(step)
             self._record_end(Result.DONE)
         except Interrupted as interruption:
@@ -127,10 +141,12 @@ class Runner:
     def _see_one_colour(self, step: Step) -> None:
         """Hold the invariant: no legacy port is held by both colours, or by neither once the port is handed over."""
         ctx = self._ctx
-        holders = [c for c in Colour for k in ctx.containers(c) if not ctx.frees_ports(k)]
+        holders = [ctx.service_name(c) for c in Colour for k in ctx.containers(c) if not ctx.frees_ports(k)]
+        if ctx.plan.edge is not None and holding_edge(ctx) is not None:
+            holders.append("the edge")
         may_be_silent = step.kind is StepKind.RECREATE
         if len(holders) > 1 or (not holders and not may_be_silent):
-            found = " and ".join(ctx.service_name(c) for c in holders) or "nobody"
+            found = " and ".join(holders) or "nobody"
             raise StepError(
                 "not-one-colour",
                 f"After {step.title} the legacy ports are held by {found}.",

@@ -19,6 +19,8 @@ from cutover.flow.journal import Kind, Record, read
 STATE_FOLDER = ".cutover"
 TESTS = "tests"
 """Beside the runs: what test stacks left to be taken down."""
+EDGE = "edge"
+"""Beside the runs: the standing edge."""
 OPEN = {"unfinished", "needs_hands"}
 
 
@@ -103,7 +105,7 @@ class Runs:
         """Return the runs, oldest first."""
         if not self.folder.is_dir():
             return []
-        return [Run(p) for p in sorted(self.folder.iterdir()) if p.is_dir() and p.name != TESTS]
+        return [Run(p) for p in sorted(self.folder.iterdir()) if p.is_dir() and p.name not in {TESTS, EDGE}]
 
     def new(self, clock: Clock) -> Run:
         """Make the folder of a new run."""

@@ -17,13 +17,13 @@ from cutover.engine.address import resolve
 from cutover.engine.daemon import Daemon
 from cutover.engine.files import compose_files
 from cutover.engine.stack import ProjectFiles, Stack
-from cutover.events import Observer, Silence, Sturdy
+from cutover.events import Note, Observer, Silence, Sturdy
 from cutover.flow.context import Context
 from cutover.flow.observed import canonical
 from cutover.flow.plan import Move, Plan
 from cutover.flow.proof import answered
 from cutover.flow.request import Options
-from cutover.flow.runs import Run, Runs
+from cutover.flow.runs import STATE_FOLDER, Run, Runs
 from cutover.flow.stall import StallMeter
 from cutover.model import Protocol
 from cutover.probes import ProbeSpec, parse
@@ -88,6 +88,10 @@ class Session:
         ]
         return " ".join(["cutover", words, *said])
 
+    def observer_note(self, message: str) -> None:
+        """Tell whoever looks on."""
+        self.observer.tell(Note(message))
+
     def suites(self, names: Iterable[str]) -> dict[str, Suite]:
         """Return suites of `cutover.yaml`, read from their own files where they have them.
 
@@ -108,6 +112,9 @@ class Session:
             clock=self.clock,
             observer=self.observer,
             stall=StallMeter(lambda: False, self.clock),
+            edge=self.settings.edge,
+            canary=self.settings.canary,
+            state=self.folder / STATE_FOLDER,
         )
         ctx.stall = StallMeter(lambda: answered(ctx), self.clock)
         return ctx

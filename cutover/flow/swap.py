@@ -7,19 +7,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cutover.flow.edits import move_ports, prove_candidates
+from cutover.config import Strategy
+from cutover.flow.edge_choice import edge_plan
+from cutover.flow.edge_observed import with_edge
+from cutover.flow.edits import edits_of, prove_candidates
 from cutover.flow.journal import Journal
 from cutover.flow.lock import locked
 from cutover.flow.observed import observe
 from cutover.flow.plan import Plan, rounded
 from cutover.flow.planner import moves_of, plan_swap
-from cutover.flow.preflight import see_writable
+from cutover.flow.preflight import check, see_writable
 from cutover.flow.proof import complaints
 from cutover.flow.request import SwapRequest, swap_request
 from cutover.flow.runner import Outcome, Runner
 from cutover.flow.runs import Result, Run, Runs
 from cutover.flow.session import Session
 from cutover.flow.signals import interruptible
+from cutover.flow.strategy import chosen
 from cutover.probes import ProbeSpec
 
 
@@ -82,12 +86,17 @@ def make_plan(session: Session, request: SwapRequest) -> Plan:
     session.suites(request.suites)  # a suite that does not hold is told before anything else is looked at
     state = observe(session.daemon, session.stack, (request.green, request.blue))
     session.name_project(state.project)
+    if request.strategy in {Strategy.AUTO, Strategy.EDGE}:
+        state = with_edge(state, session.daemon, session.settings.edge)
+    check(state, request)
+    request, why = chosen(state, request)
     moves = moves_of(state, request)
-    edits = move_ports(state, request, moves)
-    see_writable(state, edits)
-    plan = plan_swap(state, request, moves, edits)
+    edge = edge_plan(session, state, request, moves) if request.strategy is Strategy.EDGE else None
+    edited = edits_of(state, request, moves, edge)
+    see_writable(state, edited.files)
+    plan = plan_swap(state, request, moves, edited, edge=edge, why=why)
     with tempfile.TemporaryDirectory(prefix="cutover-") as folder:
-        prove_candidates(state, session.stack, plan, Path(folder))
+        prove_candidates(state, session.stack, edited, Path(folder))
     return asked(session, plan, request)
 
 

@@ -55,6 +55,7 @@ services:
 PROBES = """\
 green: old
 blue: new
+strategy: relink
 observe_s: 0.5
 ready_timeout_s: 20
 probes:

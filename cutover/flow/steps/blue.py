@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from cutover.errors import EngineError, EngineGoneError, StepError
+from cutover.flow.aim import have_green_behind_edge
 from cutover.flow.context import Context
+from cutover.flow.edge import record_of
 from cutover.flow.plan import Step
 from cutover.flow.steps.base import Passive, Prior
 from cutover.flow.steps.files import candidates
@@ -46,22 +49,37 @@ class CreateBlue(Passive):
         """Remember what blue was."""
         del step
         before = ctx.find(Colour.BLUE)
-        return {"existed": before is not None, "ran": before is not None and before.running}
+        return {
+            "existed": before is not None,
+            "ran": before is not None and before.running,
+            "id": before.id if before and ctx.plan.edge is not None else None,
+        }
 
     def apply(self, ctx: Context, step: Step, prior: Prior) -> None:
-        """Let Compose create it, always anew, so that no trace of an earlier try is left in it."""
+        """Let Compose create it, always anew, so that no trace of an earlier try is left in it.
+
+        Behind an edge blue has no legacy ports and no file changes for it: one that is as the files say, and warm, is
+        taken as it is.
+        """
         del step, prior
+        if ctx.plan.edge is not None:
+            ctx.stack.create(ctx.plan.blue)
+            return
         candidates(ctx).stack.create(ctx.plan.blue, force=True)
 
     def check(self, ctx: Context, step: Step, prior: Prior) -> bool:
         """Say whether blue has a container that wants the legacy ports."""
         del step, prior
         blue = ctx.find(Colour.BLUE)
+        if ctx.plan.edge is not None:
+            return blue is not None
         return blue is not None and {m.to_blue for m in ctx.plan.moves} <= set(blue.wanted)
 
     def undo(self, ctx: Context, step: Step, prior: Prior) -> None:
         """Remove it; where blue had a container before, have Compose make that one again."""
         del step
+        if prior.get("id") and any(c.id == prior["id"] for c in ctx.containers(Colour.BLUE)):
+            return  # it was there before and was not replaced; whether it runs is for `start-blue`
         for container in ctx.containers(Colour.BLUE):
             ctx.daemon.stop(container)
             ctx.daemon.remove(container)
@@ -69,6 +87,78 @@ class CreateBlue(Passive):
             ctx.stack.up(ctx.plan.blue)
         elif prior["existed"]:
             ctx.stack.create(ctx.plan.blue)
+
+
+class StartBlue(Passive):
+    """Starts blue as it is: behind an edge it has no legacy port that green could hold."""
+
+    def observe(self, ctx: Context, step: Step) -> Prior:
+        """Remember whether it ran."""
+        del step
+        blue = ctx.need(Colour.BLUE)
+        return {"ran": blue.running, "id": blue.id}
+
+    def apply(self, ctx: Context, step: Step, prior: Prior) -> None:
+        """Start it.
+
+        Raises:
+            StepError: it does not start.
+
+        """
+        del step
+        blue = ctx.need(Colour.BLUE)
+        if not prior["ran"]:
+            ctx.started[Colour.BLUE] = ctx.clock.monotonic()
+        try:
+            ctx.daemon.start(blue.id)
+        except EngineGoneError:
+            raise
+        except EngineError as error:
+            raise StepError(
+                "start-failed",
+                f"{blue.name} does not start: {error.message}",
+                evidence=[*error.evidence, *ctx.daemon.logs(blue.id)],
+                hint=f"docker logs {blue.name}",
+            ) from error
+
+    def undo(self, ctx: Context, step: Step, prior: Prior) -> None:
+        """Stop it, unless it ran before."""
+        del step
+        for container in ctx.containers(Colour.BLUE):
+            if not (prior["ran"] and container.id == prior["id"]):
+                ctx.daemon.stop(container)
+
+
+class StopGreen(Passive):
+    """Stops green while its requests are held: both colours do not fit at once."""
+
+    def observe(self, ctx: Context, step: Step) -> Prior:
+        """Remember its restart policy and image."""
+        del step
+        green = ctx.need(Colour.GREEN)
+        image = {"image": green.image, "image_id": green.image_id}
+        return {**image, "id": green.id, "restart_policy": green.restart_policy}
+
+    def apply(self, ctx: Context, step: Step, prior: Prior) -> None:
+        """Stop it, so that a restart of the Engine does not bring it back beside blue."""
+        del step
+        green = ctx.need(Colour.GREEN)
+        if prior["restart_policy"] != "no":
+            ctx.daemon.set_restart_policy(green.id, "no")
+        ctx.daemon.stop(green)
+
+    def check(self, ctx: Context, step: Step, prior: Prior) -> bool:
+        """Say whether no container of green runs."""
+        del step, prior
+        return not any(c.running for c in ctx.containers(Colour.GREEN))
+
+    def undo(self, ctx: Context, step: Step, prior: Prior) -> None:
+        """Start it again, and have the edge see it alive; one that is gone is made again first."""
+        del step
+        if record_of(ctx) is None:
+            return
+        green = have_green_behind_edge(ctx)
+        ctx.daemon.set_restart_policy(green.id, prior["restart_policy"])
 
 
 class StartParked(Passive):

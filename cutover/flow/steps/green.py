@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from cutover.config import Strategy
 from cutover.errors import CutoverError, EngineError
+from cutover.flow.aim import drain, have_green_behind_edge
 from cutover.flow.context import Context
+from cutover.flow.edge import face_of, holding_edge, record_of, slot_of
+from cutover.flow.edge_record import save
 from cutover.flow.plan import Step
 from cutover.flow.proof import wait_inside
 from cutover.flow.steps.base import Passive, Prior
 from cutover.flow.steps.files import restore_files
-from cutover.flow.steps.park import ensure_park_network, start_parked
+from cutover.flow.steps.park import ensure_park_network, remove_park_network, start_parked
 from cutover.model import Colour, Container
 
 
@@ -42,6 +45,8 @@ def fetch_green(ctx: Context, prior: Prior) -> Container:
         StepError: green does not become ready; whoever served still does.
 
     """
+    if ctx.plan.edge is not None and not ctx.plan.edge.adopt:
+        return have_green_behind_edge(ctx)
     legacy = {m.binding for m in ctx.plan.moves}
     old = next((c for c in ctx.containers(Colour.GREEN) if legacy <= set(c.wanted)), None)
     if old is not None:
@@ -51,8 +56,9 @@ def fetch_green(ctx: Context, prior: Prior) -> Container:
         _see_image(ctx, prior)
         ctx.stack.create(ctx.plan.green, force=True)
     green = old or ctx.need(Colour.GREEN)
-    blue_serves = any(not ctx.frees_ports(c) for c in ctx.containers(Colour.BLUE))
-    if ctx.plan.strategy is Strategy.RELINK and blue_serves and not green.running:
+    edge_serves = holding_edge(ctx) is not None
+    blue_serves = edge_serves or any(not ctx.frees_ports(c) for c in ctx.containers(Colour.BLUE))
+    if ctx.plan.strategy is not Strategy.RECREATE and blue_serves and not green.running:
         ensure_park_network(ctx)
         start_parked(ctx, green)
         wait_inside(ctx, Colour.GREEN)
@@ -95,16 +101,30 @@ class RetireGreen(_Replaced):
     """Stops green and removes its container."""
 
     def apply(self, ctx: Context, step: Step, prior: Prior) -> None:
-        """Stop and remove every container of green."""
+        """Stop and remove every container of green, once the edge has got its last answers."""
         del step, prior
+        _leave_edge(ctx)
         for container in ctx.containers(Colour.GREEN):
             ctx.daemon.stop(container)
             ctx.daemon.remove(container)
+        if ctx.plan.edge is not None and ctx.plan.edge.adopt:
+            remove_park_network(ctx)
 
     def check(self, ctx: Context, step: Step, prior: Prior) -> bool:
         """Say whether green has no container."""
         del step, prior
         return ctx.find(Colour.GREEN) is None
+
+
+def _leave_edge(ctx: Context) -> None:
+    """Have the edge know green no more, once what it was given is answered."""
+    record = record_of(ctx) if ctx.plan.edge is not None else None
+    if record is None:
+        return
+    drain(ctx, Colour.GREEN)
+    slot = slot_of(ctx, Colour.GREEN)
+    face_of(ctx, record).clear(slot)
+    save(ctx.state, record.with_slot(slot, None))
 
 
 def _see_image(ctx: Context, prior: Prior) -> None:

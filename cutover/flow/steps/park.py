@@ -94,9 +94,11 @@ def _needs_ipv6(ctx: Context, containers: list[Container]) -> bool:
 
 def remove_park_network(ctx: Context) -> None:
     """Remove the park network; stopped containers are taken off it first, and while one runs on it, it stays."""
+    ours = (ctx.plan.project, f"{ctx.plan.project}-edge")
     on_it = [
         c
-        for c in ctx.daemon.containers(ctx.plan.project)
+        for project in ours
+        for c in ctx.daemon.containers(project)
         if any(e.network == ctx.plan.park_network for e in c.endpoints)
     ]
     if any(c.running for c in on_it):

@@ -26,7 +26,7 @@ def test_every_shell_gets_a_script_that_asks_cutover(shell: str) -> None:
         ("cutover ", list(VERBS)),
         ("cutover ro", ["rollback"]),
         ("cutover swap --str", ["--strategy"]),
-        ("cutover swap --strategy re", ["recreate", "relink"]),
+        ("cutover swap --strategy re", ["relink", "recreate"]),
     ],
 )
 def test_cutover_answers_the_script(words: str, expected: list[str]) -> None:

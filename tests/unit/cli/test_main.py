@@ -92,7 +92,7 @@ def test_version() -> None:
     [
         (["swapp"], "There is no command 'swapp'; did you mean 'swap'?"),
         (["zzz"], "No such command 'zzz'."),
-        (["swap", "--strategy", "edge"], "'edge' is not one of 'recreate', 'relink'."),
+        (["swap", "--strategy", "reload"], "'reload' is not one of 'auto', 'edge', 'relink', 'recreate'."),
         (["swap", "--observe", "-1"], "-1.0 is not in the range x>=0."),
         (["swap", "--ready-timeout", "0"], "0.0 is not in the range x>0."),
         (["probe"], "Missing argument 'SPEC'."),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cutover.errors import CutoverError
-from cutover.flow.back import COMMIT_STEP, _all_done, _intents, _newest_done, _to_roll_back, _was_closing, commit_step
+from cutover.flow.back import COMMIT_STEP, _all_done, _newest_done, _to_roll_back, _was_closing, commit_step, intents_of
 from cutover.flow.journal import Journal, Kind
 from cutover.flow.runs import Run, Runs
 from tests.unit.flow.stage import PLAN
@@ -54,14 +54,14 @@ def run_of(folder: Path, script: str) -> Run:
 )
 def test_what_was_begun_and_not_wholly_undone(tmp_path: Path, script: str, left: list[str]) -> None:
     """What was undone before the last end is undone once more: a person may have changed things since."""
-    intents = list(_intents(run_of(tmp_path, script)))
+    intents = list(intents_of(run_of(tmp_path, script)))
     assert [step.id for step, _ in intents] == left
     assert [prior for _, prior in intents] == [{"was": step} for step in left]
 
 
 def test_an_intent_comes_back_as_the_step_it_was(tmp_path: Path) -> None:
     """Kind and resource; that of a commit, which stands in no plan, from its own record."""
-    steps = [step for step, _ in _intents(run_of(tmp_path, f"{FORTH} =done +c01"))]
+    steps = [step for step, _ in intents_of(run_of(tmp_path, f"{FORTH} =done +c01"))]
     assert [(s.kind, s.resource) for s in steps[:4]] == [(s.kind, s.resource) for s in PLAN.steps]
     assert (steps[4].id, str(steps[4].kind), steps[4].resource) == (COMMIT_STEP, "retire-green", "r")
 

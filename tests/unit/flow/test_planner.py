@@ -9,6 +9,7 @@ import pytest
 
 from cutover.config import Strategy
 from cutover.flow import planner
+from cutover.flow.edits import Edited
 from cutover.flow.observed import ObservedState
 from cutover.flow.plan import Plan, StepKind
 from cutover.flow.planner import moves_of, plan_swap
@@ -31,7 +32,7 @@ def _measured(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def planned(state: ObservedState, request: SwapRequest) -> Plan:
     """Return the plan of a swap that edits one file."""
-    return plan_swap(state, request, moves_of(state, request), (EDIT,))
+    return plan_swap(state, request, moves_of(state, request), Edited((EDIT,)))
 
 
 def steps(plan: Plan) -> list[str]:

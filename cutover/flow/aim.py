@@ -1,0 +1,76 @@
+"""A colour behind a standing edge: aimed at, seen alive, drained, fetched back."""
+
+from __future__ import annotations
+
+from cutover.errors import EdgeError, StepError
+from cutover.flow.context import Context
+from cutover.flow.edge import face_of, need_record, place_of, slot_of, targets_of
+from cutover.flow.edge_record import save
+from cutover.flow.proof import wait_inside
+from cutover.flow.steps.park import start_parked
+from cutover.model import Colour, Container
+
+SEEN_ALIVE_S = 15.0
+"""How long the edge may take to see a container alive that has answered every probe already."""
+LOOK_S = 0.02
+
+
+def aim(ctx: Context, container: Container, colour: Colour) -> None:
+    """Have a colour's slot lead to a container, keep that on disk, and wait until the edge sees it alive.
+
+    Raises:
+        StepError: the edge does not see it alive in time.
+
+    """
+    record, slot = need_record(ctx), slot_of(ctx, colour)
+    place = place_of(ctx, container, colour)
+    face = face_of(ctx, record)
+    save(ctx.state, record.with_slot(slot, place))
+    face.aim(slot, targets_of(ctx, record, place))
+    end = ctx.clock.monotonic() + SEEN_ALIVE_S
+    while wrong := face.down(slot):
+        if ctx.clock.monotonic() >= end:
+            raise StepError(
+                "edge-sees-nobody",
+                f"The edge does not see {container.name} alive, though it answers at its own address.",
+                evidence=[f"port {port}: {why}" for port, why in wrong.items()],
+                hint="cutover edge status; is a firewall between the edge's network and the service's?",
+            )
+        ctx.clock.sleep(LOOK_S)
+
+
+def drain(ctx: Context, colour: Colour) -> None:
+    """Wait until a colour has answered what it was given, for as long as `edge.drain_s` says."""
+    face, slot = face_of(ctx), slot_of(ctx, colour)
+    end = ctx.clock.monotonic() + ctx.edge.drain_s
+    try:
+        while (left := face.in_flight(slot)) and ctx.clock.monotonic() < end:
+            ctx.clock.sleep(LOOK_S)
+    except EdgeError as error:
+        ctx.note(f"what {ctx.service_name(colour)} still has to answer is unknown: {error.message}")
+        return
+    if left:
+        ctx.warn(
+            f"{ctx.service_name(colour)} had not answered {left} requests after {ctx.edge.drain_s:g} s (edge.drain_s)"
+        )
+
+
+def have_green_behind_edge(ctx: Context) -> Container:
+    """Return a green that runs and that the edge sees alive, made again by Compose where it is gone.
+
+    Raises:
+        StepError: it does not become ready; whoever served still does.
+
+    """
+    green = ctx.find(Colour.GREEN)
+    if green is None:
+        ctx.stack.create(ctx.plan.green, force=True)
+        green = ctx.need(Colour.GREEN)
+    if not green.running:
+        if ctx.frees_ports(green) and {m.binding for m in ctx.plan.moves} & set(green.wanted):
+            start_parked(ctx, green)
+        else:
+            ctx.daemon.start(green.id)
+    wait_inside(ctx, Colour.GREEN)
+    aim(ctx, ctx.need(Colour.GREEN), Colour.GREEN)
+    return ctx.need(Colour.GREEN)

@@ -1,0 +1,94 @@
+"""How a swap uses the edge: the one that stands, or a new one, with what each port speaks."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from cutover.edge.shape import Mode, Slot
+from cutover.errors import UsageError
+from cutover.flow.edge_parts import edge_ports
+from cutover.flow.edge_plan import EdgePlan
+from cutover.flow.observed import ObservedState
+from cutover.flow.plan import Move
+from cutover.flow.request import SwapRequest
+from cutover.flow.session import Session
+from cutover.probes import Kind
+
+ZMQ = "zmq"
+"""What `edge.ports` says where it leaves to us which ZeroMQ socket a colour binds."""
+IDENTIFY_TIMEOUT_S = 2.0
+FIRST_GENERATION = 1
+
+
+def edge_plan(session: Session, state: ObservedState, request: SwapRequest, moves: tuple[Move, ...]) -> EdgePlan:
+    """Return how this swap uses the edge.
+
+    Raises:
+        UsageError: `edge.ports` of cutover.yaml names a port that does not move.
+
+    """
+    if state.edge is not None:
+        slot = state.edge.slot_of(request.green, state.of_service(request.green)[0].id)
+        assert slot is not None
+        return EdgePlan(
+            adopt=False,
+            redirect=False,
+            generation=state.edge.generation,
+            image=state.edge.image,
+            networks=state.edge.networks,
+            ports=state.edge.ports,
+            green_slot=slot,
+            exclusive=request.exclusive,
+            share_percent=request.share_percent,
+        )
+    from cutover.flow.takeover import can_take_over  # noqa: PLC0415
+
+    assert state.edge_image is not None
+    settings = session.settings.edge
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        refused = pool.submit(can_take_over, session.daemon, state.edge_image)
+        modes = {port: mode_of(session, request, moves, port) for port in {m.binding.host_port for m in moves}}
+        refusal = refused.result()
+    return EdgePlan(
+        adopt=True,
+        redirect=refusal is None,
+        generation=FIRST_GENERATION,
+        image=state.edge_image,
+        networks=_networks(session, state, request),
+        ports=edge_ports(moves, modes, request.probes, settings.check_path),
+        green_slot=Slot.A,
+        exclusive=request.exclusive,
+        share_percent=request.share_percent,
+    )
+
+
+def mode_of(session: Session, request: SwapRequest, moves: tuple[Move, ...], port: int) -> Mode:
+    """Return what a legacy port speaks: as `cutover.yaml` says, else as green shows when it is asked."""
+    from cutover.edge.identify import identify  # noqa: PLC0415
+
+    named = session.settings.edge.ports
+    unknown = sorted(set(named) - {m.binding.host_port for m in moves})
+    if unknown:
+        raise UsageError(
+            "edge-port-unknown",
+            f"edge.ports in cutover.yaml names {unknown[0]}, which does not move.",
+            evidence=[f"ports that move: {', '.join(sorted({str(m.binding.host_port) for m in moves}))}"],
+        )
+    if port in named and named[port] != ZMQ:
+        return Mode(named[port])
+    bound = next(m.binding.host_ip for m in moves if m.binding.host_port == port)
+    kinds = {p.kind for p in request.probes if p.port == port and not p.host}
+    hint = named.get(port) or next((str(k) for k in (Kind.ZMQ, Kind.HTTP, Kind.TCP) if k in kinds), None)
+    host = session.daemon.address.host if bound in {"", "0.0.0.0", "::"} else bound  # noqa: S104
+    found = identify(host, port, hint, IDENTIFY_TIMEOUT_S)
+    session.observer_note(f"port {port}: {found.evidence}")
+    return found.mode or Mode.TCP
+
+
+def _networks(session: Session, state: ObservedState, request: SwapRequest) -> tuple[str, ...]:
+    """Return the bridge networks of both colours by Docker's names: green's as they are, blue's as Compose says."""
+    green = [e.network for e in state.of_service(request.green)[0].endpoints if session.daemon.bridge_of(e.network_id)]
+    known = state.model.get("networks") or {}
+    blue = (state.services[request.blue].get("networks") or {"default": None}).keys()
+    names = [str((known.get(n) or {}).get("name") or f"{state.project}_{n}") for n in blue]
+    return tuple(dict.fromkeys([*green, *(n for n in names if session.daemon.network_exists(n))]))

@@ -1,0 +1,147 @@
+"""What a swap tells a standing edge: where blue is, to hold, to switch, to share, to let go."""
+
+from __future__ import annotations
+
+from cutover.flow.aim import aim, drain, have_green_behind_edge
+from cutover.flow.context import Context
+from cutover.flow.edge import face_of, hold_of, need_record, record_of, slot_of, targets_of
+from cutover.flow.edge_record import Place, save
+from cutover.flow.plan import Step
+from cutover.flow.steps.base import Passive, Prior
+from cutover.model import Colour
+
+
+class AimEdge(Passive):
+    """Has blue's slot lead to blue, and waits until the edge sees it alive; no request goes there yet."""
+
+    def observe(self, ctx: Context, step: Step) -> Prior:
+        """Remember what the slot held."""
+        del step
+        before = need_record(ctx).slots.get(slot_of(ctx, Colour.BLUE))
+        return {"before": before.as_dict() if before else None}
+
+    def apply(self, ctx: Context, step: Step, prior: Prior) -> None:
+        """Aim the slot.
+
+        Raises:
+            StepError: the edge does not see blue alive.
+
+        """
+        del step, prior
+        aim(ctx, ctx.need(Colour.BLUE), Colour.BLUE)
+
+    def check(self, ctx: Context, step: Step, prior: Prior) -> bool:
+        """Say whether the slot holds blue's container."""
+        del step, prior
+        place, blue = need_record(ctx).slots.get(slot_of(ctx, Colour.BLUE)), ctx.find(Colour.BLUE)
+        return place is not None and blue is not None and place.container_id == blue.id
+
+    def undo(self, ctx: Context, step: Step, prior: Prior) -> None:
+        """Have the slot lead nowhere, or to what it led to before where that still runs."""
+        del step
+        record = record_of(ctx)
+        if record is None:
+            return
+        slot = slot_of(ctx, Colour.BLUE)
+        before = Place.from_dict(prior["before"]) if prior.get("before") else None
+        there = ctx.daemon.container(before.container_id) if before else None
+        if before is not None and there is not None and there.running:
+            face_of(ctx, record).aim(slot, targets_of(ctx, record, before))
+            save(ctx.state, record.with_slot(slot, before))
+            return
+        face_of(ctx, record).clear(slot)
+        save(ctx.state, record.with_slot(slot, None))
+
+
+class SwitchEdge(Passive):
+    """Sends every new request to blue; green, still aimed at, is the edge's own way back."""
+
+    def apply(self, ctx: Context, step: Step, prior: Prior) -> None:
+        """Flip every port."""
+        del step, prior
+        ctx.stall.start()
+        face_of(ctx).switch(slot_of(ctx, Colour.BLUE))
+
+    def check(self, ctx: Context, step: Step, prior: Prior) -> bool:
+        """Say whether every port was switched to blue."""
+        del step, prior
+        return all(s.active is slot_of(ctx, Colour.BLUE) for s in face_of(ctx).stats().values())
+
+    def undo(self, ctx: Context, step: Step, prior: Prior) -> None:
+        """Flip back at once where green is warm; else fetch it first, unless the requests are held for it."""
+        del step, prior
+        record = record_of(ctx)
+        if record is None:
+            return
+        face, slot = face_of(ctx, record), slot_of(ctx, Colour.GREEN)
+        ctx.stall.start()
+        held = all(s.holding for s in face.stats().values())
+        if not held and (face.down(slot) or ctx.find(Colour.GREEN) is None):
+            have_green_behind_edge(ctx)
+        face.switch(slot)
+
+
+class ShareEdge(Passive):
+    """Sends a share of the requests to blue: a canary."""
+
+    def apply(self, ctx: Context, step: Step, prior: Prior) -> None:
+        """Set the share."""
+        del prior
+        face_of(ctx).share(slot_of(ctx, Colour.BLUE), percent_of(step))
+
+    def check(self, ctx: Context, step: Step, prior: Prior) -> bool:
+        """Say whether every port shares so much; at 100 % the switch is what counts."""
+        del prior
+        return all(abs(s.share_percent - percent_of(step)) < 0.01 for s in face_of(ctx).stats().values())  # noqa: PLR2004
+
+    def undo(self, ctx: Context, step: Step, prior: Prior) -> None:
+        """Send blue nothing."""
+        del step, prior
+        record = record_of(ctx)
+        if record is not None:
+            face_of(ctx, record).share(slot_of(ctx, Colour.BLUE), 0.0)
+
+
+def percent_of(step: Step) -> float:
+    """Return the share that a step is for: its resource is `5 %`."""
+    return float(step.resource.partition(" ")[0])
+
+
+class HoldRequests(Passive):
+    """Lets requests wait, and waits until green has answered what it was given."""
+
+    def apply(self, ctx: Context, step: Step, prior: Prior) -> None:
+        """Hold, then drain."""
+        del step, prior
+        ctx.stall.start()
+        face_of(ctx).hold(hold_of(ctx.edge))
+        drain(ctx, Colour.GREEN)
+
+    def check(self, ctx: Context, step: Step, prior: Prior) -> bool:
+        """Say whether every port holds."""
+        del step, prior
+        return all(s.holding for s in face_of(ctx).stats().values())
+
+    def undo(self, ctx: Context, step: Step, prior: Prior) -> None:
+        """Let go."""
+        del step, prior
+        record = record_of(ctx)
+        if record is not None:
+            face_of(ctx, record).release()
+
+
+class ReleaseRequests(Passive):
+    """Lets the requests that wait go to blue."""
+
+    def apply(self, ctx: Context, step: Step, prior: Prior) -> None:
+        """Let go."""
+        del step, prior
+        face_of(ctx).release()
+
+    def undo(self, ctx: Context, step: Step, prior: Prior) -> None:
+        """Hold again: green has to be started before anybody can answer as it did."""
+        del step, prior
+        record = record_of(ctx)
+        if record is not None:
+            face_of(ctx, record).hold(hold_of(ctx.edge))
+            drain(ctx, Colour.BLUE)
