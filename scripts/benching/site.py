@@ -22,7 +22,7 @@ ONE, TWO = "one", "two"
 ZMQ, HTTP, TCP = 15570, 16570, 17570
 INSIDE = {ZMQ: 5570, HTTP: 6570, TCP: 7570}
 KIND_PORTS = {Kind.HTTP_NEW: HTTP, Kind.HTTP_KEPT: HTTP, Kind.ZMQ: ZMQ, Kind.TCP: TCP}
-HTTP_ONLY = (Kind.HTTP_NEW, Kind.HTTP_KEPT)
+HTTP_ONLY = {Kind.HTTP_NEW: HTTP, Kind.HTTP_KEPT: HTTP}
 SERVER = Path(__file__).parents[1] / "bench_server.py"
 
 SERVICE = """\
@@ -136,6 +136,20 @@ def ask(host: str, port: int) -> str:
                 return str(json.loads(answer.read().partition(b"\r\n\r\n")[2])["name"])
     except (OSError, ValueError, KeyError) as error:
         return f"nobody ({error})"
+
+
+def wait_inside(site: Site, service: str, within_s: float = 60.0) -> None:
+    """Wait until a service answers at its own address.
+
+    Raises:
+        StackError: it does not.
+
+    """
+    end, address = time.monotonic() + within_s, site.address(service)
+    while ask(address, INSIDE[HTTP]) != service:
+        if time.monotonic() > end:
+            raise StackError(f"{service} does not answer at {address}")
+        time.sleep(0.05)
 
 
 def hosts() -> tuple[str, ...]:
