@@ -49,13 +49,14 @@ def rollback(run: str | None, **given: Any) -> int:
 @click.command()
 @click.argument("run", required=False)
 @with_options(PROJECT_OPTIONS)
+@click.option("--due", is_flag=True, help="Only once green was kept for retain_s of cutover.yaml; for a timer.")
 @guarded
-def commit(run: str | None, **given: Any) -> int:
+def commit(run: str | None, due: bool, **given: Any) -> int:
     """Close a swap: green's container is stopped and removed. `rollback` still works, from the backup."""
     from cutover.cli.render import exit_code, show_report  # noqa: PLC0415
     from cutover.flow.back import commit as do_commit  # noqa: PLC0415
 
-    report = with_session(given, lambda session: do_commit(session, run))
+    report = with_session(given, lambda session: do_commit(session, run, due=due))
     show_report(report, as_json=given["as_json"])
     if not given["as_json"]:
         green = report.plan.green

@@ -18,6 +18,11 @@ class Both:
     def __init__(self, faces: Sequence[Face]) -> None:
         self._faces = tuple(faces)
 
+    def write(self, targets: Mapping[Slot, Targets], active: Slot) -> None:
+        """Write what the containers of a new edge read when they start."""
+        for face in self._faces:
+            face.write(targets, active)
+
     def aim(self, slot: Slot, targets: Targets) -> None:
         """Have a slot lead to a container, in every face."""
         self._each(lambda face: face.aim(slot, targets))

@@ -14,6 +14,10 @@ class Face(Protocol):
     What is told lasts: a container of the edge that is restarted comes up with it.
     """
 
+    def write(self, targets: Mapping[Slot, Targets], active: Slot) -> None:
+        """Write what the containers of a new edge read when they start, into a folder that may not be there yet."""
+        ...
+
     def aim(self, slot: Slot, targets: Targets) -> None:
         """Have a slot lead to a container; no request goes there before `switch` or `share`."""
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from cutover.errors import RefusedError, UsageError
 from cutover.flow.context import Context
@@ -12,7 +13,7 @@ from cutover.flow.plan import Plan, Step, StepKind
 from cutover.flow.proof import alive
 from cutover.flow.request import probes_of
 from cutover.flow.runner import Outcome, Runner
-from cutover.flow.runs import Result, Run, Runs
+from cutover.flow.runs import Result, Run, Runs, is_canary
 from cutover.flow.session import Session
 from cutover.flow.signals import interruptible
 from cutover.flow.steps.base import Prior
@@ -49,8 +50,8 @@ def recover(session: Session) -> list[SwapReport]:
         return [_recover(session, run) for run in reversed(runs.unfinished())]
 
 
-def commit(session: Session, run_id: str | None = None) -> SwapReport:
-    """Close a finished swap: green's container is stopped and removed.
+def commit(session: Session, run_id: str | None = None, *, due: bool = False) -> SwapReport:
+    """Close a finished swap: green's container is stopped and removed; `due`: only once `retain_s` is over.
 
     Raises:
         UsageError: there is no such run.
@@ -62,6 +63,10 @@ def commit(session: Session, run_id: str | None = None) -> SwapReport:
         run = _newest_done(runs, run_id, "commit")
         if run.result and run.result.get("committed"):
             raise RefusedError("already-committed", f"Run {run.id} is committed already.", hint="cutover status")
+        if due:
+            _see_due(session, run)
+        if is_canary(run):
+            raise RefusedError("canary-runs", "A canary runs; it is no swap yet.", hint="cutover promote, then commit")
         ctx, journal = reopen(session, run)
         wrong = alive(ctx, Colour.BLUE)
         if wrong:
@@ -72,6 +77,17 @@ def commit(session: Session, run_id: str | None = None) -> SwapReport:
             )
         outcome = Runner(ctx, journal).do_more(commit_step(ctx.plan))
         return _report(run, ctx, outcome)
+
+
+def _see_due(session: Session, run: Run) -> None:
+    """See that green was kept for as long as `retain_s` says, counted from the end of the swap."""
+    retain_s = session.settings.retain_s
+    ended = max((datetime.fromisoformat(r.at) for r in run.records if r.kind is Kind.RESULT), default=None)
+    if retain_s is None or ended is None:
+        raise RefusedError("no-retention", "Nothing says how long green is kept.", hint="retain_s: in cutover.yaml")
+    left = retain_s - (session.clock.now() - ended).total_seconds()
+    if left > 0:
+        raise RefusedError("not-due", f"Green of run {run.id} is kept for another {left:.0f} s.", hint="cutover status")
 
 
 def commit_step(plan: Plan) -> Step:

@@ -12,7 +12,7 @@ from cutover.flow.journal import Kind
 from cutover.flow.lock import locked
 from cutover.flow.plan import Plan, Step, StepKind
 from cutover.flow.runner import Runner
-from cutover.flow.runs import Result, Run, Runs
+from cutover.flow.runs import Result, Run, Runs, is_canary
 from cutover.flow.session import Session
 from cutover.flow.signals import interruptible
 from cutover.flow.swap import SwapReport, swap
@@ -61,7 +61,7 @@ def _whole(plan: Plan, session: Session) -> list[tuple[StepKind, str, str]]:
     ports = ", ".join(str(m.binding.host_port) for m in plan.moves)
     parts = [
         (StepKind.SWITCH_EDGE, ports, "promoted: every new request"),
-        (StepKind.PROVE_OUTSIDE, plan.blue, "through the legacy ports, with the edge's word for who answers"),
+        (StepKind.PROVE_OUTSIDE, plan.blue, "through the legacy ports; the edge says who answers"),
     ]
     if session.settings.observe_s > 0:
         parts.append((StepKind.WATCH, plan.blue, f"for {session.settings.observe_s:g} s"))
@@ -82,12 +82,3 @@ def running_canary(runs: Runs) -> Run | None:
     """Return the run whose canary is on: the newest one that is done, if it shares and was never switched."""
     done = [r for r in runs.all() if r.outcome == Result.DONE]
     return done[-1] if done and is_canary(done[-1]) else None
-
-
-def is_canary(run: Run) -> bool:
-    """Say whether a run began a canary that was not promoted."""
-    edge = run.header.get("edge") or {}
-    if edge.get("share_percent") is None:
-        return False
-    switched = {r.step for r in run.records if r.kind is Kind.INTENT and r.data.get("kind") == StepKind.SWITCH_EDGE}
-    return not any(r.kind is Kind.DONE and r.step in switched for r in run.records)

@@ -59,7 +59,7 @@ def _flip(request: SwapRequest, edge: EdgePlan, ports: str) -> Parts:
             aim,
             (StepKind.SHARE_EDGE, f"{edge.share_percent:g} %", f"a canary: the rest stays with {request.green}"),
         ]
-    return [aim, (StepKind.SWITCH_EDGE, ports, "every new request, at once; those in flight end where they are")]
+    return [aim, (StepKind.SWITCH_EDGE, ports, "every new request; those in flight end where they are")]
 
 
 def _exclusive(request: SwapRequest, ports: str) -> Parts:

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from cutover.errors import UsageError
+from cutover.flow.edge_status import EdgeStatus, edge_if_any
 from cutover.flow.lock import holder_of
 from cutover.flow.request import Options
-from cutover.flow.runs import Result, Run
+from cutover.flow.runs import Result, Run, is_canary
 from cutover.flow.session import Session, opened
 from cutover.model import Answer, Container
 from cutover.ports.inside import look_inside
@@ -25,13 +26,17 @@ def status_of(session: Session) -> dict[str, Any]:
     done = [r for r in all_runs if r.outcome == Result.DONE]
     unfinished = runs.unfinished()
     containers = session.daemon.containers(runs.folder.name)
+    edge = edge_if_any(session)
     return {
         "project": runs.folder.name,
         "serving": [
             {"port": b.host_port, "protocol": str(b.protocol), "service": c.service, "container": c.name}
             for c in containers
             for b in c.published
-        ],
+        ]
+        + _behind(edge),
+        "edge": edge.as_dict() if edge else None,
+        "canary": is_canary(done[-1]) if done else False,
         "parked": [c.service for c in containers if c.parked],
         "lock": holder_of(runs.state, runs.folder.name),
         "last_run": _row(last) if last else None,
@@ -41,11 +46,31 @@ def status_of(session: Session) -> dict[str, Any]:
     }
 
 
+def _behind(edge: EdgeStatus | None) -> list[dict[str, Any]]:
+    """Return a row for each port that the edge holds, with the service that gets its requests."""
+    return [
+        {
+            "port": b.host_port,
+            "protocol": str(b.protocol),
+            "service": service or "nobody",
+            "container": "behind the edge",
+        }
+        for port, service in (edge.serving() if edge else ())
+        for b in port.bindings
+    ]
+
+
 def status_text(found: dict[str, Any]) -> str:
     """Return the status as a person reads it, ending with the next command."""
     lines = [f"project {found['project']}"]
     lines += [f"  {s['port']}/{s['protocol']}  {s['service']} ({s['container']})" for s in found["serving"]]
     lines += [f"  parked: {name}" for name in found["parked"]]
+    if found["edge"] and found["edge"]["fell_back"]:
+        lines.append(
+            "the edge went back by itself: what it was switched to died; cutover rollback makes it so for good"
+        )
+    if found["edge"] and found["edge"]["error"]:
+        lines.append(f"the edge does not answer: {found['edge']['error']['message']}")
     if found["lock"]:
         lines.append(f"at work: {found['lock']}")
     if found["last_run"]:
@@ -58,6 +83,8 @@ def status_text(found: dict[str, Any]) -> str:
 def _next(found: dict[str, Any]) -> str:
     if found["unfinished"] and not found["lock"]:
         return f"next: run {found['unfinished'][-1]} was cut short: cutover recover"
+    if found["canary"]:
+        return f"next: a canary runs: cutover promote, or cutover rollback {found['can_roll_back']}"
     if found["can_roll_back"] and not found["committed"]:
         return f"next: cutover commit, or cutover rollback {found['can_roll_back']}"
     if found["can_roll_back"]:

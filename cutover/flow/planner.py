@@ -100,17 +100,33 @@ def _relink_parts(request: SwapRequest, ports: str, files: str) -> Parts:
         (StepKind.START_PARKED, blue, f"{green} still holds {ports}"),
         (StepKind.PROVE_INSIDE, blue, f"{green} is not touched before {blue} answers"),
         *_suite_parts(StepKind.SMOKE_INSIDE, request, f"{green} is not touched before {blue} does its work"),
-        (StepKind.EDIT_FILES, files, f"ports {ports} belong to {blue} from now on"),
-        (StepKind.RELINK, ports, f"park {green}, unpark {blue}"),
+        *_edit_parts(request, ports, files),
+        (
+            StepKind.RELINK,
+            ports,
+            f"park {green}, unpark {blue}" if not request.rolls else "park the old, unpark the new",
+        ),
     ]
+
+
+def _edit_parts(request: SwapRequest, ports: str, files: str) -> Parts:
+    if not files:
+        return []
+    if request.rolls:
+        return [(StepKind.EDIT_FILES, files, f"{request.green} asks for the image {request.image}")]
+    return [(StepKind.EDIT_FILES, files, f"ports {ports} belong to {request.blue} from now on")]
 
 
 def _recreate_parts(request: SwapRequest, ports: str, files: str) -> Parts:
     blue, green = request.blue, request.green
     return [
         (StepKind.CREATE_BLUE, blue, f"with its final ports {ports}, from the edited file, while {green} serves"),
-        (StepKind.EDIT_FILES, files, f"ports {ports} belong to {blue} from now on"),
-        (StepKind.RECREATE, ports, f"stop {green}, start {blue}"),
+        *_edit_parts(request, ports, files),
+        (
+            StepKind.RECREATE,
+            ports,
+            f"stop {green}, start {blue}" if not request.rolls else "stop the old, start the new",
+        ),
         (StepKind.PROVE_INSIDE, blue, "it loads now, and nobody is served meanwhile"),
     ]
 
@@ -134,7 +150,7 @@ def _last_edge_parts(request: SwapRequest, edge: EdgePlan) -> Parts:
     blue, green = request.blue, request.green
     if edge.share_percent is not None:
         return []
-    parts: Parts = [(StepKind.PROVE_OUTSIDE, blue, "through the legacy ports, with the edge's word for who answers")]
+    parts: Parts = [(StepKind.PROVE_OUTSIDE, blue, "through the legacy ports; the edge says who answers")]
     parts += _suite_parts(StepKind.SMOKE_OUTSIDE, request, "as clients ask; a failure turns it back")
     if request.observe_s > 0:
         parts.append((StepKind.WATCH, blue, f"for {request.observe_s:g} s; the edge itself goes back if it dies"))

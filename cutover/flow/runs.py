@@ -21,6 +21,8 @@ TESTS = "tests"
 """Beside the runs: what test stacks left to be taken down."""
 EDGE = "edge"
 """Beside the runs: the standing edge."""
+SWITCH = "switch-edge"
+"""The kind of step after which a canary is none any more."""
 OPEN = {"unfinished", "needs_hands"}
 
 
@@ -152,3 +154,12 @@ def state_folder(path: Path) -> Path:
         if not ignore.exists() or not ignore.stat().st_size:  # an empty one is what a full disk left once
             write_atomic(ignore, b"*\n", mode=0o644)
     return path
+
+
+def is_canary(run: Run) -> bool:
+    """Say whether a run began a canary that was not promoted."""
+    edge = run.header.get("edge") or {}
+    if edge.get("share_percent") is None:
+        return False
+    switched = {r.step for r in run.records if r.kind is Kind.INTENT and r.data.get("kind") == SWITCH}
+    return not any(r.kind is Kind.DONE and r.step in switched for r in run.records)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cutover.config import Strategy
+from cutover.errors import RefusedError
 from cutover.flow.edge_choice import edge_plan
 from cutover.flow.edge_observed import with_edge
 from cutover.flow.edits import edits_of, prove_candidates
@@ -20,7 +21,7 @@ from cutover.flow.preflight import check, see_writable
 from cutover.flow.proof import complaints
 from cutover.flow.request import SwapRequest, swap_request
 from cutover.flow.runner import Outcome, Runner
-from cutover.flow.runs import Result, Run, Runs
+from cutover.flow.runs import Result, Run, Runs, is_canary
 from cutover.flow.session import Session
 from cutover.flow.signals import interruptible
 from cutover.flow.strategy import chosen
@@ -83,6 +84,7 @@ def make_plan(session: Session, request: SwapRequest) -> Plan:
         UsageError, RefusedError, EngineError: as the reasons are.
 
     """
+    _see_no_canary(session)
     session.suites(request.suites)  # a suite that does not hold is told before anything else is looked at
     state = observe(session.daemon, session.stack, (request.green, request.blue))
     session.name_project(state.project)
@@ -98,6 +100,16 @@ def make_plan(session: Session, request: SwapRequest) -> Plan:
     with tempfile.TemporaryDirectory(prefix="cutover-") as folder:
         prove_candidates(state, session.stack, edited, Path(folder))
     return asked(session, plan, request)
+
+
+def _see_no_canary(session: Session) -> None:
+    done = [r for r in session.runs().all() if r.outcome == Result.DONE]
+    if done and is_canary(done[-1]):
+        raise RefusedError(
+            "canary-runs",
+            f"A canary runs (run {done[-1].id}).",
+            hint=f"cutover promote, or cutover rollback {done[-1].id}",
+        )
 
 
 def asked(session: Session, plan: Plan, request: SwapRequest) -> Plan:

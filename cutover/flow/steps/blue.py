@@ -9,7 +9,7 @@ from cutover.flow.edge import record_of
 from cutover.flow.plan import Step
 from cutover.flow.steps.base import Passive, Prior
 from cutover.flow.steps.files import candidates
-from cutover.flow.steps.park import start_parked, unpark
+from cutover.flow.steps.park import remove_park_network, start_parked, unpark
 from cutover.model import Colour
 
 
@@ -64,6 +64,7 @@ class CreateBlue(Passive):
         del step, prior
         if ctx.plan.edge is not None:
             ctx.stack.create(ctx.plan.blue)
+            remove_park_network(ctx)  # an earlier green may have stood on it until now
             return
         candidates(ctx).stack.create(ctx.plan.blue, force=True)
 

@@ -17,6 +17,8 @@ QUIET: dict[str, Any] = {
     "project": "shop",
     "serving": [],
     "parked": [],
+    "edge": None,
+    "canary": False,
     "lock": None,
     "last_run": None,
     "can_roll_back": None,
