@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -10,7 +10,7 @@ from cutover.config.base import Model, Texts
 from cutover.config.messages import Codec
 
 ModeName = Literal["http", "tcp", "zmq", "zmq-rep", "zmq-router", "zmq-pub", "zmq-pull", "zmq-push"]
-PortNumber = int
+PortNumber = Annotated[int, Field(ge=1, le=65535)]
 
 
 class Sticky(Model):
@@ -59,7 +59,11 @@ class Edge(Model):
     """What the edge cannot see by itself. Durations are seconds."""
 
     ports: dict[PortNumber, ModeName] = Field({}, description="legacy port -> protocol, where it is seen wrongly")
-    check_path: str | None = Field(None, description="HAProxy's health question; the probe's if left out")
+    check_path: str | None = Field(
+        None,
+        pattern=r"^/[A-Za-z0-9/_.~%+,;:@=&?-]{0,1023}$",
+        description="HAProxy's health question; the probe's if left out",
+    )
     zmq: ZeroMQ = Field(ZeroMQ(), description="what the broker knows of messages")
     hold: Holding = Field(Holding(), description="how requests are held")
     sticky: Sticky = Field(Sticky(), description="by what a client keeps its colour while a canary runs")
@@ -72,7 +76,9 @@ class Edge(Model):
 class Canary(Model):
     """When a canary may go on: compared with green's own figures in the same time. Durations are seconds."""
 
-    steps: tuple[float, ...] = Field((5.0, 25.0, 50.0, 100.0), description="shares of blue in per cent, rising")
+    steps: tuple[float, ...] = Field(
+        (5.0, 25.0, 50.0, 100.0), min_length=1, description="shares of blue in per cent, rising"
+    )
     every_s: float = Field(60.0, gt=0, description="how long each share is watched")
     min_requests: int = Field(100, ge=1, description="answers of blue without which nothing is decided")
     max_error_rate: float = Field(0.01, ge=0, le=1, description="error rate of blue above that of green, at most")
