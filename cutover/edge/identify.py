@@ -11,13 +11,10 @@ import re
 import socket
 import ssl
 from dataclasses import dataclass
-from typing import Literal
 
 from cutover.clock import Deadline
 from cutover.edge.shape import Mode
 from cutover.edge.zmtp import Peer, begins, handshake
-
-Hint = Literal["http", "zmq", "tcp"]
 
 MODES = {
     "REP": Mode.REP,
@@ -45,11 +42,12 @@ class Identified:
     evidence: str
 
 
-def identify(host: str, port: int, hint: Hint | None = None, timeout_s: float = 2.0) -> Identified:
+def identify(host: str, port: int, hint: str | None = None, timeout_s: float = 2.0) -> Identified:
     """Say what the service at `host:port` speaks.
 
-    `hint` is what a probe of the user asks there: it decides where the service says nothing, and then nothing is
-    asked. Without one a silent service is asked an HTTP question. A TCP connection that merely opens is no hint.
+    `hint` is what a probe of the user asks there, `http`, `zmq` or `tcp`: it decides where the service says nothing,
+    and then nothing is asked. Without one a silent service is asked an HTTP question. A TCP connection that merely
+    opens is no hint.
     """
     deadline = Deadline(timeout_s)
     try:
@@ -96,7 +94,7 @@ def _zeromq(peer: Peer) -> Identified:
     return Identified(mode, f"{version}, a {peer.socket_type} socket")
 
 
-def _silent(sock: socket.socket, host: str, port: int, hint: Hint | None, deadline: Deadline) -> Identified:
+def _silent(sock: socket.socket, host: str, port: int, hint: str | None, deadline: Deadline) -> Identified:
     match hint:
         case "http":
             return Identified(Mode.HTTP, "waits to be asked, and a probe asks it over HTTP")
@@ -104,7 +102,7 @@ def _silent(sock: socket.socket, host: str, port: int, hint: Hint | None, deadli
             return Identified(Mode.TCP, "waits to be asked, and a probe asks it over TCP")
         case "zmq":
             return Identified(Mode.TCP, "a probe asks it over ZeroMQ, but it does not begin as ZMTP does")
-        case None:
+        case _:
             return _asked(sock, host, port, deadline)
 
 

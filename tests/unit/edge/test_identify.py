@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import pytest
 import zmq
 
-from cutover.edge.identify import Hint, Identified, identify
+from cutover.edge.identify import Identified, identify
 from cutover.edge.shape import Mode
 from tests.unit.edge.talkers import HOST, answering, bound, saying, serving
 
@@ -64,7 +64,7 @@ def tls() -> ssl.SSLContext:
     ],
 )
 @pytest.mark.parametrize("hint", [None, "zmq", "http"])
-def test_zeromq_tells_itself(kind: str, mode: Mode, hint: Hint | None) -> None:
+def test_zeromq_tells_itself(kind: str, mode: Mode, hint: str | None) -> None:
     """Whatever the hint says: the service knows better."""
     with bound(getattr(zmq, kind)) as (_, port):
         found = identify(HOST, port, hint)
@@ -90,7 +90,7 @@ def test_an_http_server_is_asked_once_it_is_silent() -> None:
 @pytest.mark.parametrize(
     ("hint", "mode"), [("http", Mode.HTTP), ("tcp", Mode.TCP), ("zmq", Mode.TCP)], ids=["http", "tcp", "zmq"]
 )
-def test_a_silent_service_with_a_hint_is_asked_nothing(hint: Hint, mode: Mode) -> None:
+def test_a_silent_service_with_a_hint_is_asked_nothing(hint: str, mode: Mode) -> None:
     """Not one byte comes to it."""
     heard: list[bytes] = []
     with serving(lambda connection: heard.append(connection.recv(99))) as port:
