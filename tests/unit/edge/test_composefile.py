@@ -35,8 +35,8 @@ def test_the_whole_file() -> None:
 # The containers that own its legacy ports and forward to one colour. Written by cutover, and written anew
 # when the edge changes: what is edited here is lost.
 # To take it away by hand, which interrupts its clients: write the ports below into the service that serves,
-# in the compose file of the project, and then, with this file after the first -f:
-#   docker compose -p demo-edge -f edge.yml down
+# in the compose file of the project, and then, FILE being this one:
+#   docker compose -p demo-edge -f FILE down
 #   docker compose -p demo up -d
 
 name: "demo-edge"
