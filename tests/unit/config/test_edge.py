@@ -16,6 +16,7 @@ from cutover.config.messages import Codec
 from cutover.config.schema import json_schema
 from cutover.errors import UsageError
 
+DOCUMENTED = Path(__file__).parents[3] / "docs" / "edge.md"
 ALL = """\
 edge:
   ports: {5570: zmq-rep, 6570: http, 5432: tcp, 5580: zmq}
@@ -87,6 +88,14 @@ def test_all_that_it_may_say(tmp_path: Path) -> None:
     for part in (said.edge, said.edge.zmq, said.edge.hold, said.edge.sticky, said.canary):
         unsaid = set(type(part).model_fields) - part.model_fields_set
         assert unsaid <= {"header"}  # which excludes a cookie
+
+
+def test_the_example_of_the_documentation_holds(tmp_path: Path) -> None:
+    """And shows every key."""
+    text = DOCUMENTED.read_text().partition("```yaml\n")[2].partition("```")[0]
+    said = load(written(tmp_path, text))
+    for part in (said.edge, said.edge.zmq, said.edge.hold, said.edge.sticky, said.canary):
+        assert all(f"{key}:" in text for key in type(part).model_fields)
 
 
 @pytest.mark.parametrize(
