@@ -128,6 +128,11 @@ class Daemon:
             except docker.errors.NotFound:
                 return
 
+    def rename(self, container_id: str, name: str) -> None:
+        """Give a container another name, running or not; names that its peers know it by follow."""
+        with translated(f"Renaming {container_id[:12]} to {name}"):
+            self._container(container_id).rename(name)
+
     def set_restart_policy(self, container_id: str, policy: str) -> None:
         """Set the restart policy (`no`, `always`, `unless-stopped`, `on-failure:3`); Compose does not look at it."""
         name, _, retries = policy.partition(":")

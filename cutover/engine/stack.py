@@ -69,7 +69,7 @@ class Stack:
             RefusedError: the files are not a valid Compose project.
 
         """
-        done = self._ask("config", "--format", "json", profiles=("*",))
+        done = self.ask("config", "--format", "json", profiles=("*",))
         if done.returncode != 0:
             raise RefusedError(
                 "compose-invalid",
@@ -82,14 +82,14 @@ class Stack:
 
     def as_written(self) -> dict[str, Any]:
         """Return the model with every `${VARIABLE}` as the files have it; empty where Compose cannot tell it so."""
-        done = self._ask("config", "--no-interpolate", "--format", "json", profiles=("*",))
+        done = self.ask("config", "--no-interpolate", "--format", "json", profiles=("*",))
         model: dict[str, Any] = json.loads(done.stdout) if done.returncode == 0 else {}
         return model
 
     def environment(self) -> Mapping[str, str]:
         """Return what Compose interpolates with: the process environment and `.env`. Secret: never log it."""
         if not self._environment:
-            done = self._ask("config", "--environment", profiles=self.source.profiles)
+            done = self.ask("config", "--environment", profiles=self.source.profiles)
             pairs = (line.partition("=") for line in done.stdout.splitlines() if "=" in line)
             self._environment.update({name: value for name, _, value in pairs})
         return self._environment
@@ -111,8 +111,18 @@ class Stack:
         """Start one service and nothing that it depends on; a container that exists stays as it is."""
         self._up(service, recreate=False)
 
-    def _ask(self, *words: str, profiles: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
-        """Run a Compose command that only looks, without python-on-whales: loading it costs 180 ms."""
+    def ask(
+        self, *words: str, profiles: tuple[str, ...] = (), given: str | None = None, apart: bool = False
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a Compose command without python-on-whales: loading it costs 180 ms.
+
+        `given` is what it reads on its standard input, nothing where it is None: it asks no question. `apart` is for
+        commands that change something.
+
+        Raises:
+            RefusedError: there is no Docker CLI.
+
+        """
         source = self.source
         engine = ["--context", self.address.context] if self.address.context else ["--host", self.address.url]
         options = [
@@ -122,13 +132,18 @@ class Stack:
             *([f"--project-name={source.project}"] if source.project else []),
             *([f"--project-directory={source.directory}"] if source.directory else []),
         ]
-        command = ["docker", *engine, "compose", *options, *words]
+        command = [*(APART if apart else ()), "docker", *engine, "compose", *options, *words]
         try:
-            return subprocess.run(command, capture_output=True, text=True, check=False)
+            return subprocess.run(command, input=given or "", capture_output=True, text=True, check=False)
         except FileNotFoundError as error:
             raise RefusedError(
                 "no-docker-cli", "There is no `docker` command on the PATH.", hint="install docker-cli and Compose v2"
             ) from error
+
+    def failed(self, action: str, stderr: str) -> EngineError:
+        """Return the error that Compose's own output makes, or raise that no Engine answers."""
+        see_engine(self.address)
+        return _compose_error(action, stderr)
 
     def _up(self, service: str, *, dependencies: bool = False, **options: Any) -> None:
         from python_on_whales.exceptions import DockerException  # noqa: PLC0415
