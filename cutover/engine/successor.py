@@ -79,7 +79,7 @@ def volume_findings(daemon: Daemon, old: Container) -> tuple[Finding, ...]:
         Finding(
             "volume-not-shared",
             Severity.WARNING,
-            f"{old.service} keeps {', '.join(sorted(found))} in volumes without a name: the new container begins empty.",
+            f"{old.service} keeps {', '.join(sorted(found))} in nameless volumes: the new container begins empty.",
             tuple(f"{path}: {name}" for path, name in sorted(found.items())),
             "give the volume a name in the compose file if its data matters",
         ),
@@ -158,30 +158,29 @@ def aside_name(old: Container, name: str) -> str:
 def _without_remains(daemon: Daemon, model: Mapping[str, Any], service: str) -> list[Container]:
     """Return the containers of the service, those that an earlier attempt left and that never ran removed."""
     found = daemon.of_service(str(model["name"]), service)
-    if len(found) == 1:
-        return found
-    kept = []
-    for container in found:
-        if container.state is not ContainerState.CREATED:
-            kept.append(container)
-        elif len(found) > 1:
-            daemon.remove(container)
+    kept = [c for c in found if c.state is not ContainerState.CREATED]
     for container in kept:
         if container.name.endswith(NEXT):
             raise RefusedError(
                 "successor-exists",
                 f"A new container of {service!r} is there already: {container.name} ({container.state}).",
-                hint="cutover recover",
+                hint=f"cutover recover; where that knows of nothing, docker rm -f {container.name}",
             )
+    if len(kept) != 1:
+        return found
+    for container in found:
+        if container not in kept:
+            daemon.remove(container)
     return kept
 
 
 def _spec(daemon: Daemon, stack: Stack, model: Mapping[str, Any], old: Container) -> Spec:
     """Have Compose create the container, and return what it made; nothing of that is left."""
     service = old.service
-    known = make_second(stack, model, service)
-    made = [c for c in daemon.of_service(str(model["name"]), service) if c.id != old.id]
+    made: list[Container] = []
     try:
+        known = make_second(stack, model, service)
+        made = _others(daemon, model, old)
         if len(made) != 1:
             raise EngineError("compose-failed", f"docker compose created {len(made)} new containers of {service!r}.")
         with translated(f"Reading container {made[0].name}"):
@@ -191,12 +190,16 @@ def _spec(daemon: Daemon, stack: Stack, model: Mapping[str, Any], old: Container
             _see_hash(stack, model, service, spec)
             spec["config"]["Labels"][f"{_LABEL}.config-hash"] = known
     finally:
-        for container in made:
+        for container in made or _others(daemon, model, old):
             daemon.remove(container)
     spec["volumes"] = {}  # those of the container that Compose made, gone with it
     for _, endpoint in spec["networks"]:
         endpoint["Aliases"] = [a for a in endpoint.get("Aliases") or () if a != made[0].name]
     return spec
+
+
+def _others(daemon: Daemon, model: Mapping[str, Any], old: Container) -> list[Container]:
+    return [c for c in daemon.of_service(str(model["name"]), old.service) if c.id != old.id]
 
 
 def _see_hash(stack: Stack, model: Mapping[str, Any], service: str, spec: Spec) -> None:
@@ -213,7 +216,8 @@ def _labels(model: Mapping[str, Any], service: str, old: Container, files: Proje
     """Return Compose's labels that are to be other than those of the container that Compose made for us."""
     needs = model["services"][service].get("depends_on") or {}
     needed = (
-        f"{n}:{d.get('condition', 'service_started')}:{str(bool(d.get('restart'))).lower()}" for n, d in needs.items()
+        f"{name}:{need.get('condition', 'service_started')}:{str(bool(need.get('restart'))).lower()}"
+        for name, need in needs.items()
     )
     return {
         f"{_LABEL}.container-number": old.labels.get(f"{_LABEL}.container-number", _FIRST),

@@ -26,6 +26,7 @@ from cutover.errors import RefusedError
 
 _PROGRESS = re.compile(r"(Container|Network|Volume)\s+(\S+)\s+([A-Z][a-z]+)$")
 _IDLE = {"Running", "Created", "Waiting", "Healthy", "Exited"}
+_SECOND = ("up", "--no-start", "--no-recreate", "--no-deps", "--no-build", "--pull=never")
 _NAMELESS = "services:\n  {service}:\n    container_name: !reset null\n"
 
 
@@ -49,10 +50,9 @@ def make_second(stack: Stack, model: Mapping[str, Any], service: str) -> str:
 
     """
     with _scalable(stack, model, service) as scalable:
-        words = ("up", "--no-start", "--no-recreate", "--no-deps", "--no-build", "--pull=never")
-        words = (*words, f"--scale={service}=2", service)
+        words = (*_SECOND, f"--scale={service}=2", service)
         _see_harmless(scalable, service, words)
-        done = scalable.ask(*words, apart=True)
+        done = scalable.ask(*words, profiles=scalable.source.profiles, apart=True)
         if done.returncode != 0:
             raise stack.failed(f"docker compose up --no-start {service}", done.stderr)
         return _hash(stack, service) if scalable is not stack else ""
@@ -80,7 +80,7 @@ def _scalable(stack: Stack, model: Mapping[str, Any], service: str) -> Iterator[
 def _hash(stack: Stack, service: str) -> str:
     """Return what Compose's label says of the service's definition."""
     resolved = replace(stack.source, files=(Path("-"),), directory=stack.source.folder)
-    told = stack.read_from(resolved).ask("config", "--hash", service, given=json.dumps(stack.config()))
+    told = stack.read_from(resolved).ask("config", "--hash", service, profiles=("*",), given=json.dumps(stack.config()))
     if told.returncode != 0:
         raise stack.failed("docker compose config --hash", told.stderr)
     return told.stdout.split()[-1]
@@ -94,13 +94,13 @@ def _see_harmless(stack: Stack, service: str, words: tuple[str, ...]) -> None:
             "successor-disturbs",
             f"To create a second container of {service!r}, Docker Compose would disturb what runs.",
             evidence=harm,
-            hint="a network's definition has changed: take that change apart, with docker compose up -d in a quiet hour",
+            hint="a network's definition has changed: take that change apart, in a quiet hour",
         )
 
 
 def _acts(stack: Stack, *words: str) -> Iterator[tuple[str, str, str, str]]:
-    """Yield what Compose says that it does: kind, name, verb, and the line; a question is something it would do, too."""
-    done = stack.ask(*words)
+    """Yield what Compose says that it does: kind, name, verb, line. A question is something it would do, too."""
+    done = stack.ask(*words, profiles=stack.source.profiles)
     if done.returncode != 0:
         raise stack.failed(f"docker compose {' '.join(words[:2])}", done.stderr)
     for line in done.stderr.splitlines():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeAlias, cast
 
@@ -25,6 +26,7 @@ Spec: TypeAlias = dict[str, Any]
 ALL_NETWORKS_API = "1.44"
 """From Engine 25 on a container can be created on several networks at once."""
 _SHORT_ID = 12
+_HEX = re.compile("[0-9a-f]{64}")
 _ENDPOINT = ("IPAMConfig", "Links", "Aliases", "DriverOpts", "GwPriority")
 _NO_ENDPOINTS = ("host", "none", "default", "bridge")
 
@@ -70,7 +72,9 @@ def anonymous_volumes(details: Mapping[str, Any]) -> dict[str, str]:
     host = details["HostConfig"]
     named = {bind.split(":")[1] for bind in host.get("Binds") or () if ":" in bind}
     named |= {mount["Target"] for mount in host.get("Mounts") or () if mount.get("Source")}
-    found = [m for m in details.get("Mounts") or () if m.get("Type") == "volume" and m.get("Name")]
+    found = [
+        m for m in details.get("Mounts") or () if m.get("Type") == "volume" and _HEX.fullmatch(m.get("Name") or "")
+    ]
     return {m["Destination"]: m["Name"] for m in found if m["Destination"] not in named}
 
 
@@ -92,7 +96,8 @@ def create_from_spec(daemon: Daemon, spec: Spec, name: str) -> Container:
         "NetworkingConfig": {"EndpointsConfig": dict(at_once)},
     }
     with translated(f"Creating container {name}"):
-        made = str(daemon.api.create_container_from_config(body, name)["Id"])
+        api: Any = daemon.api
+        made = str(api.create_container_from_config(body, name)["Id"])
     try:
         with translated(f"Completing container {name}"):
             for network, endpoint in networks[len(at_once) :]:
@@ -147,7 +152,7 @@ def _image(daemon: Daemon, spec: Spec) -> str:
 
 def _host(daemon: Daemon, spec: Spec) -> Spec:
     """Return the host settings, with the anonymous volumes that still exist by their names."""
-    host = copy.deepcopy(spec["host"])
+    host: Spec = copy.deepcopy(spec["host"])
     there = {path: name for path, name in spec["volumes"].items() if _volume_exists(daemon, name)}
     if there:
         mounts = [m for m in host.get("Mounts") or () if m.get("Source") or m.get("Target") not in there]
