@@ -20,6 +20,7 @@ import pytest
 from cutover.edge.channel import connected
 from cutover.edge.composefile import EdgeFile, render
 from cutover.edge.shape import EdgePort, Mode
+from cutover.edge.zmtp import greet
 from cutover.model import PortBinding
 from tests.scenarios.rig import free_ports
 
@@ -66,15 +67,20 @@ def compose(project, *arguments, file):
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=60)
 
 
-def written(project, folder, image, port, generation=1):
+def written(project, folder, image, port, *, generation=1, mode=Mode.HTTP):
     """Write an edge's state folder, at a path that is hard to quote, and its compose file."""
     state = folder / "state $X ${X:-y} 'é\" #:" / str(generation)
-    (state / "haproxy").mkdir(parents=True)
-    (state / "haproxy" / "haproxy.cfg").write_text(CONFIG.format(name=f"{project} {generation}"))
-    for path in (state, state / "haproxy"):
+    content = {
+        "haproxy/haproxy.cfg": CONFIG.format(name=f"{project} {generation}"),
+        "broker/broker.json": json.dumps({"ports": {"80": str(mode)}}),
+    }
+    for name, text in content.items():
+        (state / name).parent.mkdir(parents=True)
+        (state / name).write_text(text)
+    for path in (state, state / "haproxy", state / "broker"):
         os.chown(path, UID, UID)
         path.chmod(0o700)
-    ports = (EdgePort(80, Mode.HTTP, (PortBinding("127.0.0.1", port, 80),)),)
+    ports = (EdgePort(80, mode, (PortBinding("127.0.0.1", port, 80),)),)
     networks = (f"{project}_inside", f"{project}_default")
     file = EdgeFile(project, generation, image, state, UID, UID, networks, ports)
     (folder / "edge.yml").write_bytes(render(file))
@@ -130,6 +136,24 @@ def test_haproxy_runs_from_it_and_two_generations_stand_beside_each_other(engine
     told = compose(place, "up", "-d", file=tmp_path / "edge.yml")
     assert told.returncode == 0, told.stderr
     assert (answer(one), answer(two)) == (f"{place} 1", f"{place} 2")
+
+
+def test_the_broker_runs_from_it(engine, place, edge_image, tmp_path):
+    """In the same way: it speaks ZMTP on its port, and its control socket is for its user alone."""
+    (port,) = free_ports(1)
+    file = written(place, tmp_path, edge_image, port, mode=Mode.REP)
+    told = compose(place, "up", "-d", file=tmp_path / "edge.yml")
+    assert told.returncode == 0, told.stderr
+    end = time.monotonic() + 15
+    while (peer := greet("127.0.0.1", port, 1)) is None:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert peer.socket_type == "ROUTER"
+    _has_no_right(engine, place)
+    control = file.folder / "broker" / "control.sock"
+    assert (control.stat().st_uid, control.stat().st_mode & 0o777) == (UID, 0o600)
+    with connected(control):
+        pass
 
 
 def _has_no_right(engine, place):
