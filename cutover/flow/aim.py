@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from cutover.edge.face import Face
+from cutover.edge.shape import Slot
 from cutover.errors import EdgeError, StepError
 from cutover.flow.context import Context
 from cutover.flow.edge import face_of, need_record, place_of, slot_of, targets_of
@@ -27,12 +29,22 @@ def aim(ctx: Context, container: Container, colour: Colour) -> None:
     face = face_of(ctx, record)
     save(ctx.state, record.with_slot(slot, place))
     face.aim(slot, targets_of(ctx, record, place))
+    wait_alive(ctx, face, slot, container.name)
+
+
+def wait_alive(ctx: Context, face: Face, slot: Slot, name: str) -> None:
+    """Wait until the edge sees a slot's container alive.
+
+    Raises:
+        StepError: it does not in time.
+
+    """
     end = ctx.clock.monotonic() + SEEN_ALIVE_S
     while wrong := face.down(slot):
         if ctx.clock.monotonic() >= end:
             raise StepError(
                 "edge-sees-nobody",
-                f"The edge does not see {container.name} alive, though it answers at its own address.",
+                f"The edge does not see {name} alive, though it answers at its own address.",
                 evidence=[f"port {port}: {why}" for port, why in wrong.items()],
                 hint="cutover edge status; is a firewall between the edge's network and the service's?",
             )

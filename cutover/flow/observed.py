@@ -73,8 +73,10 @@ class ObservedState:
         return sorted(found, key=lambda c: not c.running)
 
 
-def observe(daemon: Daemon, stack: Stack, services: tuple[str, ...]) -> ObservedState:
+def observe(daemon: Daemon, stack: Stack, services: tuple[str, ...], image: str | None = None) -> ObservedState:
     """Look at the files, at Compose's model of them, at the Engine and at the host, at the same time.
+
+    `services` are green and blue; `image` is one that the files do not name yet.
 
     Raises:
         RefusedError: a file cannot be read, or Compose rejects it.
@@ -92,6 +94,7 @@ def observe(daemon: Daemon, stack: Stack, services: tuple[str, ...]) -> Observed
     project = str(model["name"])
     runs = Runs(stack.source.folder, project)
     images = {_image_of(project, s, model) for s in services if s in (model.get("services") or {})}
+    images |= {image} if image else set()
     green = [c for c in containers if c.project == project and c.service == services[0]]
     return ObservedState(
         project=project,

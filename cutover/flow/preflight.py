@@ -100,13 +100,15 @@ def green_of(state: ObservedState, request: SwapRequest) -> Container:
 
 
 def _blue_can_run(state: ObservedState, request: SwapRequest) -> None:
-    image = image_of(state, request.blue)
+    image = request.image or image_of(state, request.blue)
     if state.images.get(image) is None:
-        built = "build" in state.services[request.blue]
+        built = "build" in state.services[request.blue] and not request.image
         raise RefusedError(
             "image-missing",
             f"The image {image} of {request.blue} is not on this Engine.",
-            hint=f"docker compose {'build' if built else 'pull'} {request.blue}",
+            hint=f"docker pull {image}"
+            if request.image
+            else f"docker compose {'build' if built else 'pull'} {request.blue}",
         )
     paused = [c for c in state.of_service(request.blue) if c.state is ContainerState.PAUSED]
     if paused:

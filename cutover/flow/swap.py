@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from cutover.config import Strategy
+from cutover.engine.successor import see_successor, volume_findings
 from cutover.errors import RefusedError
 from cutover.flow.edge_choice import edge_plan
 from cutover.flow.edge_observed import with_edge
 from cutover.flow.edits import edits_of, prove_candidates
 from cutover.flow.journal import Journal
 from cutover.flow.lock import locked
-from cutover.flow.observed import observe
+from cutover.flow.observed import ObservedState, observe
 from cutover.flow.plan import Plan, rounded
 from cutover.flow.planner import moves_of, plan_swap
 from cutover.flow.preflight import check, see_writable
@@ -86,7 +87,7 @@ def make_plan(session: Session, request: SwapRequest) -> Plan:
     """
     _see_no_canary(session)
     session.suites(request.suites)  # a suite that does not hold is told before anything else is looked at
-    state = observe(session.daemon, session.stack, (request.green, request.blue))
+    state = observe(session.daemon, session.stack, (request.green, request.blue), request.image)
     session.name_project(state.project)
     if request.strategy in {Strategy.AUTO, Strategy.EDGE}:
         state = with_edge(state, session.daemon, session.settings.edge)
@@ -99,7 +100,22 @@ def make_plan(session: Session, request: SwapRequest) -> Plan:
     plan = plan_swap(state, request, moves, edited, edge=edge, why=why)
     with tempfile.TemporaryDirectory(prefix="cutover-") as folder:
         prove_candidates(state, session.stack, edited, Path(folder))
-    return asked(session, plan, request)
+    return asked(session, _with_roll(session, state, plan, request), request)
+
+
+def _with_roll(session: Session, state: ObservedState, plan: Plan, request: SwapRequest) -> Plan:
+    """Return the plan with what is to be known of a second container of the same service.
+
+    Raises:
+        RefusedError: there can be no second one beside the first.
+
+    """
+    if not request.rolls:
+        return plan
+    old = state.of_service(request.green)
+    found = [*see_successor(state.model, request.green, old), *volume_findings(session.daemon, old[0])]
+    told = [f"{f.message} ({f.cure})" if f.cure else f.message for f in found]
+    return replace(plan, warnings=(*plan.warnings, *told))
 
 
 def _see_no_canary(session: Session) -> None:

@@ -17,11 +17,13 @@ WHO = "somebody-else" if FAIL == "stranger" else NAME
 
 
 class Health(BaseHTTPRequestHandler):
-    """Answers every GET."""
+    """Answers every GET, on connections that are kept."""
+
+    protocol_version = "HTTP/1.1"
 
     def do_GET(self):
-        """Say how this service is."""
-        body = json.dumps({"status": STATUS, "name": WHO}).encode()
+        """Say how this service is, and what was asked."""
+        body = json.dumps({"status": STATUS, "name": WHO, "path": self.path}).encode()
         self.send_response(503 if FAIL == "unhealthy" else 200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -49,7 +51,7 @@ def main():
         request = json.loads(socket.recv())
         if FAIL == "silent":
             time.sleep(3600)
-        reply = {"status": STATUS, "name": WHO}
+        reply = {"status": STATUS, "name": WHO, "id": request.get("id")}
         if request.get("method") == "double":
             worked += 1
             lazy = FAIL == "lazy" or (FAIL == "tired" and worked > 1)

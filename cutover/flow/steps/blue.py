@@ -10,6 +10,7 @@ from cutover.flow.plan import Step
 from cutover.flow.steps.base import Passive, Prior
 from cutover.flow.steps.files import candidates
 from cutover.flow.steps.park import remove_park_network, start_parked, unpark
+from cutover.flow.steps.rolled import create_beside, name_again
 from cutover.model import Colour
 
 
@@ -62,6 +63,9 @@ class CreateBlue(Passive):
         taken as it is.
         """
         del step, prior
+        if ctx.plan.rolls is not None:
+            create_beside(ctx)
+            return
         if ctx.plan.edge is not None:
             ctx.stack.create(ctx.plan.blue)
             remove_park_network(ctx)  # an earlier green may have stood on it until now
@@ -72,7 +76,7 @@ class CreateBlue(Passive):
         """Say whether blue has a container that wants the legacy ports."""
         del step, prior
         blue = ctx.find(Colour.BLUE)
-        if ctx.plan.edge is not None:
+        if ctx.plan.edge is not None or ctx.plan.rolls is not None:
             return blue is not None
         return blue is not None and {m.to_blue for m in ctx.plan.moves} <= set(blue.wanted)
 
@@ -84,6 +88,9 @@ class CreateBlue(Passive):
         for container in ctx.containers(Colour.BLUE):
             ctx.daemon.stop(container)
             ctx.daemon.remove(container)
+        if ctx.plan.rolls is not None:
+            name_again(ctx)
+            return
         if prior["ran"]:
             ctx.stack.up(ctx.plan.blue)
         elif prior["existed"]:

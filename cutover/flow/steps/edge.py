@@ -7,20 +7,31 @@ import os
 import shutil
 from pathlib import Path
 
-from cutover.edge.composefile import EdgeFile, render
+from cutover.edge.composefile import EdgeFile, generation_of, render
+from cutover.edge.shape import Slot
 from cutover.engine.stack import ProjectFiles, Stack
 from cutover.errors import EdgeError, StepError
 from cutover.files import private_folder, write_atomic
 from cutover.flow.aim import aim
 from cutover.flow.context import Context
-from cutover.flow.edge import containers_of, faces_of, holding_edge, holds_ports, place_of, record_of, targets_of
+from cutover.flow.edge import (
+    containers_of,
+    face_of,
+    faces_of,
+    holding_edge,
+    holds_ports,
+    place_of,
+    record_of,
+    targets_of,
+)
 from cutover.flow.edge_record import EdgeRecord, edge_folder, forget, save
+from cutover.flow.moving import move_ports, ways_to_edge, ways_to_green
 from cutover.flow.plan import Step
 from cutover.flow.steps.base import Passive, Prior
 from cutover.flow.steps.green import fetch_green
 from cutover.flow.steps.park import ensure_park_network, is_parked, park, start_parked, unpark
 from cutover.flow.takeover import clear_traces
-from cutover.model import Colour, Container
+from cutover.model import Colour
 
 RESTART = "unless-stopped"
 ANSWERS_S = 10.0
@@ -73,55 +84,54 @@ def generation_folder(ctx: Context, record: EdgeRecord) -> Path:
     return edge_folder(ctx.state, record.project) / str(record.generation)
 
 
-def write_edge(ctx: Context, record: EdgeRecord) -> None:
+def write_edge(
+    ctx: Context, record: EdgeRecord, *, active: Slot | None = None, file: Path | None = None, keep_state: bool = False
+) -> None:
     """Write what the edge's containers are made from, and what they read when they start.
+
+    `active` is the slot that it serves, `file` another place for its compose file; `keep_state` writes that file alone.
 
     Raises:
         StepError: a file that is not ours stands where the edge's compose file has to be.
 
     """
     folder = private_folder(generation_folder(ctx, record))
-    active = next(iter(record.slots))
-    aims = {slot: targets_of(ctx, record, place) for slot, place in record.slots.items()}
-    for face in faces_of(ctx.state, record, ctx.edge):
-        face.write(aims, active)
-    private_networks = record.networks
-    content = render(
-        EdgeFile(
-            project=record.project,
-            generation=record.generation,
-            image=record.image,
-            folder=folder.resolve(),
-            uid=os.getuid(),
-            gid=os.getgid(),
-            networks=private_networks,
-            ports=record.ports,
-        )
+    if not keep_state:
+        aims = {slot: targets_of(ctx, record, place) for slot, place in record.slots.items()}
+        face_of(ctx, record).write(aims, active or next(iter(record.slots)))
+    wanted = EdgeFile(
+        project=record.project,
+        generation=record.generation,
+        image=record.image,
+        folder=folder.resolve(),
+        uid=os.getuid(),
+        gid=os.getgid(),
+        networks=record.networks,
+        ports=record.ports,
     )
-    if record.file.exists() and b"io.cutover.edge" not in record.file.read_bytes():
+    place = file or record.file
+    if place.exists() and generation_of(place.read_bytes(), record.project) is None:
         raise StepError(
-            "edge-file-taken",
-            f"{record.file} is there already and is not cutover's.",
-            hint=f"mv {record.file} elsewhere",
+            "edge-file-taken", f"{place} is there already and is not cutover's.", hint=f"mv {place} elsewhere"
         )
-    record.file.parent.mkdir(exist_ok=True)
-    write_atomic(record.file, content)
+    place.parent.mkdir(exist_ok=True)
+    write_atomic(place, render(wanted))
 
 
-def stack_of(ctx: Context, record: EdgeRecord) -> Stack:
+def stack_of(ctx: Context, record: EdgeRecord, file: Path | None = None) -> Stack:
     """Return the edge as the Compose project of its own that it is."""
-    files = ProjectFiles(files=(record.file,), project=record.compose_project)
+    files = ProjectFiles(files=(file or record.file,), project=record.compose_project)
     return Stack(ctx.stack.address, files)
 
 
-def start_edge(ctx: Context, record: EdgeRecord) -> None:
+def start_edge(ctx: Context, record: EdgeRecord, *, file: Path | None = None) -> None:
     """Create the edge's containers and start them parked; a reboot does not bring them back before they hold ports.
 
     Raises:
         StepError: one does not start, or does not answer on its control socket.
 
     """
-    stack = stack_of(ctx, record)
+    stack = stack_of(ctx, record, file)
     for service in stack.config()["services"]:
         stack.create(service)
     for container in containers_of(ctx, record):
@@ -151,7 +161,7 @@ def remove_edge(ctx: Context, record: EdgeRecord) -> None:
     for container in containers_of(ctx, record):
         ctx.daemon.stop(container)
         ctx.daemon.remove(container)
-    if record.file.exists() and b"io.cutover.edge" in record.file.read_bytes():
+    if record.file.exists() and generation_of(record.file.read_bytes(), record.project) is not None:
         record.file.unlink()
         with contextlib.suppress(OSError):  # it holds other overrides
             record.file.parent.rmdir()
@@ -177,7 +187,7 @@ class Adopt(Passive):
         ctx.stall.start()
         ctx.daemon.set_restart_policy(green.id, "no")
         edges = containers_of(ctx, record)
-        _move(ctx, sources=[green], destinations=edges, ways=_ways_to_edge(record, edges))
+        move_ports(ctx, sources=[green], destinations=edges, ways=ways_to_edge(ctx, record))
         for container in edges:
             ctx.daemon.set_restart_policy(container.id, RESTART)
         if not holds_ports(ctx, record):
@@ -209,22 +219,10 @@ class Adopt(Passive):
             for container in held:
                 ctx.daemon.set_restart_policy(container.id, "no")
             ensure_park_network(ctx)
-            _move(ctx, sources=held, destinations=[green], ways=_ways_to_green(ctx))
+            move_ports(ctx, sources=held, destinations=[green], ways=ways_to_green(ctx, green))
         for container in held:  # what did not go gently
             park(ctx, container)
         unpark(ctx, green)
         if not green.running:
             ctx.daemon.start(green.id)
         ctx.daemon.set_restart_policy(green.id, prior["green_restart"])
-
-
-def _move(ctx: Context, *, sources: list[Container], destinations: list[Container], ways: object) -> None:
-    raise NotImplementedError
-
-
-def _ways_to_edge(record: EdgeRecord, edges: list[Container]) -> object:
-    raise NotImplementedError
-
-
-def _ways_to_green(ctx: Context) -> object:
-    raise NotImplementedError

@@ -13,6 +13,7 @@ from cutover.flow.proof import wait_inside
 from cutover.flow.steps.base import Passive, Prior
 from cutover.flow.steps.files import restore_files
 from cutover.flow.steps.park import ensure_park_network, remove_park_network, start_parked
+from cutover.flow.steps.rolled import old_again, retire_old
 from cutover.model import Colour, Container
 
 
@@ -46,11 +47,15 @@ def fetch_green(ctx: Context, prior: Prior) -> Container:
 
     """
     if ctx.plan.edge is not None and not ctx.plan.edge.adopt:
+        if ctx.plan.rolls is not None:
+            old_again(ctx)
         return have_green_behind_edge(ctx)
     legacy = {m.binding for m in ctx.plan.moves}
     old = next((c for c in ctx.containers(Colour.GREEN) if legacy <= set(c.wanted)), None)
     if old is not None:
         _remove_others(ctx, old)
+    elif ctx.plan.rolls is not None:
+        old_again(ctx)
     else:
         restore_files(ctx)
         _see_image(ctx, prior)
@@ -104,6 +109,8 @@ class RetireGreen(_Replaced):
         """Stop and remove every container of green, once the edge has got its last answers."""
         del step, prior
         _leave_edge(ctx)
+        if ctx.plan.rolls is not None:
+            retire_old(ctx)
         for container in ctx.containers(Colour.GREEN):
             ctx.daemon.stop(container)
             ctx.daemon.remove(container)

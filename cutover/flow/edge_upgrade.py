@@ -1,0 +1,223 @@
+"""The edge replaced by a newer one: made beside it, aimed as it is, given its ports without refusing a connection.
+
+Nothing is journalled: `edge.json` names the generation that counts, and is replaced in one write once the new one holds
+the ports. Whatever another generation left is debris, which `recover` clears away.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from cutover.config import Strategy
+from cutover.edge.image import edge_image_name
+from cutover.edge.shape import Slot
+from cutover.engine.daemon import Daemon
+from cutover.errors import CutoverError, NeedsHandsError, RefusedError, StepError
+from cutover.events import StepEvent, StepState
+from cutover.flow.aim import wait_alive
+from cutover.flow.context import Context
+from cutover.flow.edge import GENERATION_LABEL, containers_of, face_of, holds_ports
+from cutover.flow.edge_plan import EdgePlan
+from cutover.flow.edge_record import EdgeRecord, edge_folder, load, save
+from cutover.flow.lock import locked
+from cutover.flow.moving import move_ports, ways_to_edge
+from cutover.flow.plan import Plan
+from cutover.flow.runs import Run, Runs
+from cutover.flow.session import Session
+from cutover.flow.signals import deferred, interruptible
+from cutover.flow.steps.edge import RESTART, generation_folder, start_edge, write_edge
+from cutover.flow.steps.park import ensure_park_network, remove_park_network, unpark
+from cutover.model import Container
+
+
+@dataclass(frozen=True, slots=True)
+class Upgraded:
+    """What an upgrade did: from which generation and image to which, and how long the redirect stood (seconds)."""
+
+    before: EdgeRecord
+    after: EdgeRecord
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return JSON-ready data."""
+        ends = (("from", self.before), ("to", self.after))
+        return {"result": "upgraded", **{n: {"generation": r.generation, "image": r.image} for n, r in ends}}
+
+
+def upgrade(session: Session, *, force: bool = False) -> Upgraded:
+    """Replace the standing edge by one of this cutover's image and of the settings as they are now.
+
+    Raises:
+        RefusedError: there is none, its image is the newest (unless `force`), or a run was cut short.
+        StepError: the new one did not come up; the old one still serves.
+
+    """
+    runs = session.runs()
+    with interruptible(), locked(runs.state, runs.folder.name, session.clock):
+        before = _to_upgrade(runs)
+        image = _image(session, before, force=force)
+        ctx = edge_context(session, before)
+        after = replace(before, generation=before.generation + 1, image=image)
+        try:
+            _told(ctx, "make-edge", f"generation {after.generation}", lambda: _make(ctx, before, after))
+            _told(ctx, "move-ports", f"generation {after.generation}", lambda: _take_over(ctx, before, after))
+        except BaseException:
+            with deferred(lambda: ctx.note("going back to the old edge; this cannot be interrupted, only watched")):
+                settle(ctx)
+            raise
+        save(ctx.state, after)
+        write_edge(ctx, after, keep_state=True)
+        settle(ctx)
+        return Upgraded(before, after)
+
+
+def _to_upgrade(runs: Runs) -> EdgeRecord:
+    before = load(runs.state, runs.folder.name)
+    if before is None:
+        raise RefusedError("no-edge", "This project has no edge.", hint="cutover swap --strategy edge makes one")
+    if runs.unfinished():
+        run = runs.unfinished()[-1].id
+        raise RefusedError("unfinished-run", f"Run {run} was cut short and comes first.", hint="cutover recover")
+    return before
+
+
+def _image(session: Session, before: EdgeRecord, *, force: bool) -> str:
+    image = session.settings.edge.image or edge_image_name()
+    if session.daemon.image_id(image) is None:
+        raise RefusedError("edge-image-missing", f"{image} is not on this Engine.", hint="cutover edge build")
+    if image == before.image and not force:
+        raise RefusedError(
+            "edge-newest",
+            f"The edge runs {image} already.",
+            hint="--force, where edge: in cutover.yaml was changed and should take effect",
+        )
+    return image
+
+
+def edge_context(session: Session, record: EdgeRecord) -> Context:
+    """Return what the steps of the edge share, where no swap runs: green is what the edge serves."""
+    stats = face_stats(session, record)
+    active = next(iter(stats), next(iter(record.slots), Slot.A))
+    serving = record.slots.get(active) or next(iter(record.slots.values()))
+    other = record.slots.get(active.other)
+    plan = Plan(
+        project=record.project,
+        green=serving.service,
+        blue=other.service if other else serving.service,
+        strategy=Strategy.EDGE,
+        moves=(),
+        steps=(),
+        edits=(),
+        observe_s=0.0,
+        ready_timeout_s=session.settings.ready_timeout_s,
+        commit=False,
+        stall_predicted_s=None,
+        stall_cause="",
+        edge=EdgePlan(
+            adopt=False,
+            redirect=True,
+            generation=record.generation,
+            image=record.image,
+            networks=record.networks,
+            ports=record.ports,
+            green_slot=active,
+        ),
+    )
+    return session.context(plan, Run(session.folder), ())
+
+
+def face_stats(session: Session, record: EdgeRecord) -> list[Slot]:
+    """Return the slots that the edge serves, none where it does not answer."""
+    from cutover.edge.both import Both  # noqa: PLC0415
+    from cutover.flow.edge import faces_of  # noqa: PLC0415
+
+    try:
+        stats = Both(faces_of(session.runs().state, record, session.settings.edge)).stats()
+    except CutoverError:
+        return []
+    return sorted({s.serving or s.active for s in stats.values()})
+
+
+def _make(ctx: Context, before: EdgeRecord, after: EdgeRecord) -> None:
+    ensure_park_network(ctx)
+    stats = face_of(ctx, before).stats()
+    active = next(iter(stats.values())).active
+    if any(s.share_percent or s.holding or s.active is not active for s in stats.values()):
+        raise RefusedError("edge-busy", "The edge runs a canary or holds requests; it is not replaced meanwhile.")
+    write_edge(ctx, after, active=active, file=generation_folder(ctx, after) / "edge.yml")
+    start_edge(ctx, after, file=generation_folder(ctx, after) / "edge.yml")
+    wait_alive(ctx, face_of(ctx, after), active, after.slots[active].container)
+
+
+def _take_over(ctx: Context, before: EdgeRecord, after: EdgeRecord) -> None:
+    old, new = containers_of(ctx, before), containers_of(ctx, after)
+    for container in old:
+        ctx.daemon.set_restart_policy(container.id, "no")
+    move_ports(ctx, sources=old, destinations=new, ways=ways_to_edge(ctx, after))
+    for container in new:
+        ctx.daemon.set_restart_policy(container.id, RESTART)
+    if not holds_ports(ctx, after):
+        raise StepError("not-bound", "Docker did not bind the legacy ports for the new edge.", hint="cutover ports")
+
+
+def settle(ctx: Context) -> list[str]:
+    """See that the generation that counts holds the ports, and that nothing of another one is left.
+
+    Idempotent; what it did is returned, a line each.
+
+    Raises:
+        NeedsHandsError: the generation that counts is gone.
+
+    """
+    record = load(ctx.state, ctx.plan.project)
+    if record is None:
+        return []
+    done = []
+    every = ctx.daemon.containers(record.compose_project)
+    ours = [c for c in every if c.labels.get(GENERATION_LABEL) == str(record.generation)]
+    if not ours:
+        raise NeedsHandsError(
+            "edge-gone",
+            "The containers of the edge are gone.",
+            evidence=[f"its file: {record.file}"],
+            hint=f"docker compose -p {record.compose_project} -f {record.file} up -d",
+        )
+    for container in every:
+        if container not in ours:
+            _remove(ctx.daemon, container)
+            done.append(f"removed {container.name}, of another generation")
+    if not holds_ports(ctx, record):
+        _hold_again(ctx, ours)
+        done.append("gave the edge its ports back")
+    for folder in edge_folder(ctx.state, record.project).iterdir():
+        if folder.is_dir() and folder.name != str(record.generation):
+            shutil.rmtree(folder, ignore_errors=True)
+    remove_park_network(ctx)
+    return done
+
+
+def _hold_again(ctx: Context, ours: list[Container]) -> None:
+    for container in ours:
+        unpark(ctx, container)
+        if not container.running:
+            ctx.daemon.start(container.id)
+        ctx.daemon.set_restart_policy(container.id, RESTART)
+
+
+def _remove(daemon: Daemon, container: Container) -> None:
+    daemon.stop(container)
+    daemon.remove(container)
+
+
+def _told(ctx: Context, kind: str, resource: str, act: Callable[[], None]) -> None:
+    began = ctx.clock.monotonic()
+    title = f"{kind} {resource}"
+    ctx.observer.tell(StepEvent("", kind, StepState.RUNNING, title, 0.0))
+    try:
+        act()
+    except BaseException:
+        ctx.observer.tell(StepEvent("", kind, StepState.FAILED, title, ctx.clock.monotonic() - began))
+        raise
+    ctx.observer.tell(StepEvent("", kind, StepState.DONE, title, ctx.clock.monotonic() - began))

@@ -1,0 +1,121 @@
+"""The swap by the edge, on a real Engine, under clients that ask all the time."""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+
+import pytest
+
+from tests.scenarios.edge_world import Clients, EdgeRig
+from tests.scenarios.rig import free_ports
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
+
+
+@pytest.fixture
+def rig(engine, edge_image, tmp_path):
+    """Give a project with green up, to be swapped by the edge."""
+    zmq, http = free_ports(2)
+    made = EdgeRig(tmp_path, f"ce{secrets.token_hex(4)}", zmq, http)
+    made.edge_image = edge_image
+    made.write()
+    try:
+        made.up()
+        yield made
+    finally:
+        made.down()
+
+
+def kinds(told, state="done"):
+    """Return the kinds of the steps in a state."""
+    return [s["kind"] for s in told.json["steps"] if s["state"] == state]
+
+
+def test_adopt_and_go_back(rig):
+    """The first swap of an untouched stack; afterwards a rollback leaves it as it was, to the byte, without a trace."""
+    before = rig.state()
+    with Clients(rig.http, rig.zmq) as clients:
+        told = rig.swap()
+        assert told.code == 0, told
+        assert rig.answers() == "new"
+        assert len(rig.edges()) == 2
+        assert rig.publishes("old") == rig.publishes("new") == set()
+        assert "ports:" not in rig.file.read_text()
+        assert rig.tables() == []
+        shown = rig.cutover("status")
+        assert f"{rig.http}/tcp  new (behind the edge)" in shown.out, shown
+        back = rig.cutover("rollback", "--json")
+        assert back.code == 0, back
+        assert rig.answers() == "old"
+    assert clients.failed == []
+    assert {name for _, name in clients.answered} == {"old", "new"}
+    assert rig.state() == before
+    assert rig.publishes("old") == {rig.zmq, rig.http}
+    assert rig.traces() == []
+    assert rig.nothing_to_do()
+
+
+def test_a_standing_edge_flips(rig):
+    """Forth and back and forth; the files stay, Compose finds nothing to do, and green goes when it is committed."""
+    assert rig.swap("--observe", "0").code == 0
+    text = rig.file.read_text()
+    with Clients(rig.http, rig.zmq) as clients:
+        told = rig.swap("--green", "new", "--blue", "old", "--observe", "0")
+        assert told.code == 0, told
+        assert kinds(told)[-2:] == ["switch-edge", "prove-outside"]
+        assert rig.answers() == "old"
+        assert rig.cutover("rollback").code == 0
+        assert rig.answers() == "new"
+        assert rig.swap("--green", "new", "--blue", "old", "--observe", "0", "--commit").code == 0
+        assert rig.answers() == "old"
+    assert clients.failed == []
+    assert clients.reopened == 0
+    assert rig.file.read_text() == text
+    assert rig.container("new") is None
+    assert rig.nothing_to_do()
+    assert rig.leftovers() == []
+
+
+def test_exclusive_holds(rig):
+    """Green is stopped before blue loads, and who asks meanwhile waits instead of failing."""
+    rig.env["NEW_LOAD_S"] = "3"
+    assert rig.swap("--observe", "0").code == 0
+    assert rig.swap("--green", "new", "--blue", "old", "--observe", "0").code == 0
+    with Clients(rig.http, rig.zmq) as clients:
+        told = rig.swap("--exclusive", "--observe", "0")
+        assert told.code == 0, told
+        assert rig.answers() == "new"
+        assert not rig.container("old")["State"]["Running"]
+        assert rig.cutover("rollback").code == 0
+        assert rig.answers() == "old"
+    assert clients.failed == []
+    assert 3 < clients.longest_s < 20
+
+
+def test_the_edge_goes_back_by_itself(rig):
+    """Blue is killed after the swap: green, still warm, answers within a second, and a rollback makes it so for good."""
+    assert rig.swap("--observe", "0").code == 0
+    subprocess.run(["docker", "kill", f"{rig.project}-new-1"], check=True, capture_output=True)
+    rig.wait_answer("old", 2.0)
+    assert "the edge went back by itself" in rig.cutover("status").out
+    assert rig.cutover("rollback").code == 0
+    assert rig.traces() == []
+    assert rig.answers() == "old"
+
+
+def test_canary(rig):
+    """A share first, another, then all of it; or back."""
+    assert rig.swap("--observe", "0").code == 0
+    told = rig.cutover("canary", "50", "--green", "new", "--blue", "old", "--json")
+    assert told.code == 0, told
+    with Clients(rig.http, rig.zmq, pause_s=0.002) as clients:
+        assert rig.swap("--green", "new", "--blue", "old").json["error"]["reference"] == "canary-runs"
+        assert rig.cutover("commit").code == 1
+    assert clients.failed == []
+    assert {name for _, name in clients.answered} == {"old", "new"}
+    assert rig.cutover("canary", "10", "--json").code == 0
+    assert rig.cutover("promote", "--json").code == 0
+    assert {rig.answers() for _ in range(10)} == {"old"}
+    assert rig.cutover("rollback").code == 0
+    assert {rig.answers() for _ in range(10)} == {"new"}
