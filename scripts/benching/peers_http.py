@@ -157,7 +157,7 @@ class Rollout(OnHost):
       traefik.http.services.it.loadbalancer.server.port: "{INSIDE_HTTP}"
       docker-rollout.pre-stop-hook: "touch /tmp/drain && sleep 4"
     healthcheck:
-      test: ["CMD-SHELL", "! test -e /tmp/drain && python3 -c \\"import socket as s; s.create_connection(('', 6570))\\""]
+      test: "! test -e /tmp/drain && python3 -c 'import socket as s; s.create_connection((\\"127.1\\", 6570))'"
       interval: 1s
       retries: 1
 """

@@ -85,19 +85,23 @@ class Swaps:
 
     def text(self) -> str:
         """Return it as a person reads it."""
-        head = f"{'':12}{'requests':>10}{'failed':>8}{'lost':>6}{'twice':>7}{'silence':>11}{'p50':>10}{'p99':>10}{'p99.9':>10}"
+        head = f"{'':12}{'requests':>10}{'failed':>8}{'lost':>6}{'twice':>7}{'silence':>11}"
+        head += "".join(f"{each:>10}" for each in ("p50", "p99", "p99.9"))
         rows = [_row("quiet edge", self.quiet, 0), _row(f"{self.done} swaps", self.swapping, self.worked_twice)]
         by = ", ".join(f"{kind} {each * 1000:.0f}" for kind, each in self.swapping.silences_s.items())
         broken = ", ".join(f"{kind} {count}" for kind, count in self.broken.items())
+        late = (
+            f"p99.9 {self.added_p999_s * 1000:+.1f} ms with swaps (at most +{MOST_ADDED_S * 1000:.0f}); "
+            f"the clients themselves were late by {self.lag_s.get('p99.9', 0) * 1000:.1f} ms at p99.9, "
+            f"{self.lag_s.get('p100', 0) * 1000:.1f} ms at most"
+        )
         faults = self.faults()
         return "\n".join(
             [
                 head,
                 *rows,
                 f"longest silence by kind of client, in ms: {by}; connections broken: {broken}",
-                f"p99.9 {self.added_p999_s * 1000:+.1f} ms with swaps (at most +{MOST_ADDED_S * 1000:.0f}); "
-                f"the clients themselves were late by {self.lag_s.get('p99.9', 0) * 1000:.1f} ms at p99.9, "
-                f"{self.lag_s.get('p100', 0) * 1000:.1f} ms at most",
+                late,
                 "as it must be" if not faults else "NOT as it must be: " + "; ".join(faults),
             ]
         )

@@ -1,0 +1,199 @@
+"""What the edge takes from the throughput: the same server through it and without it, in turn, in one run.
+
+Closed loop, unlike everything else here: as many requests as the connections can carry. Over HTTP that is wrk's work;
+the broker is measured by `bench_broker.py`, beside libzmq's own proxy and no proxy at all.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from stack import StackError, refuse_taken_ports
+
+from benching.peers import IMAGE, built
+from benching.site import HTTP, ONE, TWO, Site, hosts, site
+from benching.ways import swap
+
+DIRECT = 18570
+"""Where the server is published beside the edge, without it."""
+PATHS = {"direct": DIRECT, "edge": HTTP}
+CONNECTIONS, SECONDS = 16, 3
+LEAST_HTTP, LEAST_BROKER, MOST_ADDED_US = 0.6, 0.7, 150.0
+BROKER = Path(__file__).parents[1] / "bench_broker.py"
+UNITS_US = {"us": 1.0, "ms": 1e3, "s": 1e6}
+
+NGINX = """\
+daemon off;
+pid /tmp/nginx.pid;
+error_log stderr warn;
+events {{ worker_connections 1024; }}
+http {{
+    access_log off;
+    keepalive_requests 1000000000;
+    server {{
+        listen 6570;
+        default_type application/json;
+        location / {{ return 200 '{{"status": "ok", "name": "{name}", "id": ""}}'; }}
+    }}
+}}
+"""
+SERVERS = {
+    "nginx": (
+        f'    image: {IMAGE}\n    command: ["nginx", "-c", "/srv/{{name}}.conf"]\n'
+        '    volumes: ["./{name}.conf:/srv/{name}.conf:ro"]\n'
+    ),
+    "python": (
+        "    image: language-stack:demo\n"
+        '    command: ["python3", "/srv/bench_server.py"]\n    environment: {{NAME: {name}}}\n'
+        '    volumes: ["./bench_server.py:/srv/bench_server.py:ro"]\n'
+    ),
+}
+SETTINGS = f"""\
+green: {ONE}
+blue: {TWO}
+ports: [{HTTP}]
+observe_s: 0.2
+probes: ["http://:{HTTP}/who?expect=status:ok&identity=name"]
+edge:
+  ports: {{{HTTP}: http}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One measurement over HTTP: requests a second, and the median latency in microseconds."""
+
+    server: str
+    host: str
+    path: str
+    per_s: float
+    p50_us: float
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """All of them in the order in which they were taken, and what bench_broker.py said."""
+
+    passes: Sequence[Pass]
+    broker: Mapping[str, Any] = field(default_factory=dict)
+
+    def ratio(self, server: str, host: str) -> float:
+        """Return the edge's share of the throughput without it: the median of neighbours in time."""
+        these = [p for p in self.passes if (p.server, p.host) == (server, host)]
+        by = {path: [p.per_s for p in these if p.path == path] for path in PATHS}
+        return median(edge / direct for edge, direct in zip(by["edge"], by["direct"], strict=True))
+
+    @property
+    def good(self) -> bool:
+        """Say whether nothing costs more than it may."""
+        return all(self.ratio(*each) >= LEAST_HTTP for each in self._pairs()) and bool(self.broker.get("ok", True))
+
+    def text(self) -> str:
+        """Return it as a person reads it."""
+        lines = [f"{'HTTP':8}{'asked at':18}{'direct':>12}{'edge':>12}{'share':>8}{'p50 direct':>13}{'p50 edge':>12}"]
+        for server, host in self._pairs():
+            per_s, p50 = ([self._middle(server, host, path, what) for path in PATHS] for what in ("per_s", "p50_us"))
+            lines.append(
+                f"{server:8}{host:18}{per_s[0]:>10,.0f}/s{per_s[1]:>10,.0f}/s{self.ratio(server, host):>8.0%}"
+                f"{p50[0]:>10,.0f} us{p50[1]:>9,.0f} us"
+            )
+        lines.append(f"at least {LEAST_HTTP:.0%}: {'so it is' if self.good else 'NOT so'}")
+        return "\n".join([*lines, *(["", str(self.broker["text"])] if "text" in self.broker else [])])
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return JSON-ready data."""
+        ratios = {f"{server} {host}": round(self.ratio(server, host), 3) for server, host in self._pairs()}
+        return {"ok": self.good, "http": ratios, "passes": [asdict(p) for p in self.passes], "broker": self.broker}
+
+    def _pairs(self) -> list[tuple[str, str]]:
+        return list(dict.fromkeys((p.server, p.host) for p in self.passes))
+
+    def _middle(self, server: str, host: str, path: str, what: str) -> float:
+        return median(getattr(p, what) for p in self.passes if (p.server, p.host, p.path) == (server, host, path))
+
+
+def run(rounds: int, say: Callable[[str], None]) -> Costs:
+    """Measure each server through both paths, `rounds` times.
+
+    Raises:
+        StackError: what is measured with cannot be had.
+
+    """
+    if not built():
+        raise StackError(f"{IMAGE} could not be built: it has nginx and wrk, from Debian")
+    refuse_taken_ports([DIRECT])
+    passes = [each for server in SERVERS for each in _measured(server, rounds, say)]
+    return Costs(passes, broker(rounds, say))
+
+
+def broker(rounds: int, say: Callable[[str], None]) -> dict[str, Any]:
+    """Return what the broker's own measurement said."""
+    say("the broker")
+    command = [sys.executable, str(BROKER), "--rounds", str(rounds), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    try:
+        return {"ok": done.returncode == 0, **json.loads(done.stdout), "text": done.stderr.strip()}
+    except ValueError:
+        return {"ok": False, "text": f"the broker could not be measured:\n{done.stdout}{done.stderr}".strip()}
+
+
+def _measured(server: str, rounds: int, say: Callable[[str], None]) -> Iterator[Pass]:
+    with site() as here:
+        _start(here, server)
+        asked = [each for each in hosts() if ":" not in each]
+        for number in range(rounds):
+            for host in asked:
+                order = list(PATHS) if number % 2 == 0 else list(reversed(PATHS))
+                for path in order:
+                    one = Pass(server, host, path, *wrk(host, PATHS[path]))
+                    say(f"round {number + 1} {server} {path} at {host}: {one.per_s:,.0f}/s, p50 {one.p50_us:,.0f} us")
+                    yield one
+
+
+def _start(here: Site, server: str) -> None:
+    """Have the edge adopt `one`'s port and lead to `two`, which is published by itself as well."""
+    published = {ONE: HTTP, TWO: DIRECT}
+    parts = [
+        f"  {name}:\n{SERVERS[server].format(name=name)}    ports: ['{port}:6570']\n    stop_grace_period: 1s\n"
+        for name, port in published.items()
+    ]
+    here.file.write_text("services:\n" + "".join(parts), "utf-8")
+    (here.folder / "cutover.yaml").write_text(SETTINGS, "utf-8")
+    for name in published:
+        (here.folder / f"{name}.conf").write_text(NGINX.format(name=name), "utf-8")
+    here.compose("up", "-d", ONE)
+    here.wait_for(ONE)
+    swap(here, ONE, TWO, "--strategy", "edge")
+    here.wait_for(TWO)
+    here.wait_for(TWO, port=DIRECT)
+
+
+def wrk(host: str, port: int) -> tuple[float, float]:
+    """Return requests a second and the median latency in microseconds.
+
+    Raises:
+        StackError: some were not answered.
+
+    """
+    load = ["wrk", "-t", "2", "-c", str(CONNECTIONS), "-d", f"{SECONDS}s", "--latency", f"http://{host}:{port}/who"]
+    command = ["docker", "run", "--rm", "--network", "host", IMAGE, *load]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode or "Socket errors" in done.stdout or "Non-2xx" in done.stdout:
+        raise StackError(f"{' '.join(load)}:\n{done.stdout}{done.stderr}")
+    return read(done.stdout)
+
+
+def read(text: str) -> tuple[float, float]:
+    """Return the two figures of wrk's report."""
+    per_s = re.search(r"Requests/sec:\s*([0-9.]+)", text)
+    middle = re.search(r"50%\s+([0-9.]+)(us|ms|s)\b", text)
+    assert per_s and middle, text
+    return float(per_s[1]), float(middle[1]) * UNITS_US[middle[2]]
