@@ -71,3 +71,22 @@ def status(**given: Any) -> int:
     else:
         click.echo(found.text())
     return 0
+
+
+@edge.command()
+@with_options(PROJECT_OPTIONS)
+@click.option(
+    "--force", is_flag=True, help="Also where the image is the newest: for changes under edge: in the settings."
+)
+@guarded
+def upgrade(force: bool, **given: Any) -> int:
+    """Replace the edge by one of this cutover's image, without refusing a connection; the old one serves until then."""
+    from cutover.cli.render import show_json  # noqa: PLC0415
+    from cutover.flow.edge_upgrade import upgrade as do_upgrade  # noqa: PLC0415
+
+    done = with_session(given, lambda session: do_upgrade(session, force=force))
+    if given["as_json"]:
+        show_json(done.as_dict())
+    else:
+        click.echo(f"upgraded: generation {done.before.generation} -> {done.after.generation}, {done.after.image}")
+    return 0

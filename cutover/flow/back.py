@@ -7,6 +7,7 @@ from datetime import datetime
 
 from cutover.errors import RefusedError, UsageError
 from cutover.flow.context import Context
+from cutover.flow.edge_record import load
 from cutover.flow.journal import Journal, Kind, Record
 from cutover.flow.lock import locked
 from cutover.flow.plan import Plan, Step, StepKind
@@ -47,7 +48,21 @@ def recover(session: Session) -> list[SwapReport]:
     """Bring every run that was cut short to an end: forward where only its record was missing, else back to green."""
     runs = session.runs()
     with locked(runs.state, runs.folder.name, session.clock):
-        return [_recover(session, run) for run in reversed(runs.unfinished())]
+        reports = [_recover(session, run) for run in reversed(runs.unfinished())]
+        _settle_edge(session, runs)
+        return reports
+
+
+def _settle_edge(session: Session, runs: Runs) -> None:
+    """Clear away what an upgrade of the edge left that was cut short, and see that the edge holds its ports."""
+    record = load(runs.state, runs.folder.name)
+    if record is None:
+        return
+    from cutover.flow.edge_upgrade import edge_context, settle  # noqa: PLC0415
+
+    ctx = edge_context(session, record)
+    for line in settle(ctx):
+        ctx.note(line)
 
 
 def commit(session: Session, run_id: str | None = None, *, due: bool = False) -> SwapReport:
