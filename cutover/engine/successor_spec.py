@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import base64
 import copy
+import io
+import posixpath
 import re
+import tarfile
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeAlias, cast
 
@@ -88,6 +91,9 @@ def create_from_spec(daemon: Daemon, spec: Spec, name: str) -> Container:
 
     """
     networks = [(str(network), cast("Spec", endpoint)) for network, endpoint in spec["networks"]]
+    for network, _ in networks:  # the Engine itself (20.10) finds that out when the container starts
+        if not daemon.network_exists(network):
+            raise EngineError("network-gone", f"The network {network} of {spec['name']} is gone.")
     at_once = networks if not version_lt(daemon.api.api_version, ALL_NETWORKS_API) else networks[:1]
     body = {
         **spec["config"],
@@ -102,8 +108,8 @@ def create_from_spec(daemon: Daemon, spec: Spec, name: str) -> Container:
         with translated(f"Completing container {name}"):
             for network, endpoint in networks[len(at_once) :]:
                 _connect(daemon, network, made, endpoint)
-            for path, packed in spec["files"].items():
-                daemon.api.put_archive(made, path.rpartition("/")[0] or "/", base64.b64decode(packed))
+            for packed in spec["files"].values():
+                daemon.api.put_archive(made, "/", base64.b64decode(packed))
             return container_from(daemon.api.inspect_container(made))
     except BaseException:
         daemon.api.remove_container(made, v=True, force=True)
@@ -184,5 +190,16 @@ def _connect(daemon: Daemon, network: str, container_id: str, endpoint: Spec) ->
 
 
 def _packed(daemon: Daemon, container_id: str, path: str) -> str:
+    """Return a file or folder of a container as an archive that is unpacked at its root."""
     stream, _ = daemon.api.get_archive(container_id, path)
-    return base64.b64encode(b"".join(stream)).decode()
+    folder = posixpath.dirname(path).lstrip("/")
+    out = io.BytesIO()
+    with (
+        tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as found,
+        tarfile.open(fileobj=out, mode="w") as rooted,
+    ):
+        for member in found:
+            content = found.extractfile(member) if member.isreg() else None
+            member.name = posixpath.join(folder, member.name)
+            rooted.addfile(member, content)
+    return base64.b64encode(out.getvalue()).decode()
