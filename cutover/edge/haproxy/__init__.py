@@ -1,0 +1,1 @@
+"""HAProxy as the edge of HTTP and TCP ports: its files, its control socket, and both as one face."""

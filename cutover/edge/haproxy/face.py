@@ -1,0 +1,200 @@
+"""HAProxy as an edge that runs: what a swap asks of it, told over the socket and kept in its files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from cutover.config import Edge
+from cutover.edge.haproxy import counters
+from cutover.edge.haproxy.render import (
+    HOLD_MAP,
+    MOUNT,
+    RING,
+    ROUTE_MAP,
+    SHARE_MAP,
+    SOCKET,
+    Layout,
+    backend,
+    files,
+    order,
+    parts,
+)
+from cutover.edge.haproxy.runtime import RuntimeSocket
+from cutover.edge.haproxy.state import State, load, save
+from cutover.edge.shape import EdgePort, Hold, Mode, PortStats, Sample, Slot, Target, Targets
+from cutover.errors import EdgeError, UsageError
+from cutover.files import private_folder, write_atomic
+
+IPV6 = Path("/proc/net/if_inet6")
+"""There only where the kernel has IPv6; containers share it."""
+
+
+class HaproxyFace:
+    """The edge of the HTTP and TCP ports, through its folder on the host. `mount` is that folder as HAProxy sees it."""
+
+    def __init__(
+        self, folder: Path, ports: Sequence[EdgePort], settings: Edge, *, mount: PurePosixPath = MOUNT
+    ) -> None:
+        self._folder = folder
+        self._layout = Layout(tuple(ports), settings, mount, IPV6.exists())
+        self._socket = RuntimeSocket(folder / SOCKET)
+        self._known: frozenset[str] = frozenset()
+
+    def write(self, targets: Targets, active: Slot = Slot.A) -> None:
+        """Write every file of a new edge, which HAProxy then starts with.
+
+        Raises:
+            UsageError: a port or a name cannot stand in HAProxy's configuration.
+
+        """
+        self._keep(State(active=active, slots={active: dict(self._own(targets))}))
+
+    def aim(self, slot: Slot, targets: Targets) -> None:
+        """Have a slot lead to a container; no request goes there before `switch` or `share`."""
+        mine = self._own(targets)
+        state = load(self._folder)
+        if slot is not state.active and state.share_percent > 0 and state.leads(slot) != mine:
+            raise _refused(
+                "edge-slot-shared", f"Slot {slot} gets requests now; end the canary before it leads elsewhere."
+            )
+        self._change(state.aimed(slot, mine), lambda new: self._aimed(slot, new))
+
+    def clear(self, slot: Slot) -> None:
+        """Have a slot lead nowhere: it is nobody's way back any more."""
+        state = load(self._folder)
+        if slot is state.active:
+            raise _refused("edge-slot-active", f"Slot {slot} is active; another has to be before it leads nowhere.")
+        cleared = replace(state.aimed(slot, {}), share_percent=0.0)
+        self._change(cleared, lambda new: [*self._routed(new), *self._aimed(slot, new)])
+
+    def down(self, slot: Slot) -> Mapping[int, str]:
+        """Return the ports on which the edge does not see the slot's container alive, with why; empty: all is well."""
+        state, found = load(self._folder), self._servers()
+        why: dict[int, str] = {}
+        for port in self._layout.ports:
+            server = found[backend(port.port), slot.value]
+            if port.port not in state.leads(slot):
+                why[port.port] = "leads nowhere"
+            elif not server.up:
+                why[port.port] = server.why_down
+        return why
+
+    def switch(self, slot: Slot) -> None:
+        """Send every new request on every port to a slot; the other, where it is aimed, is the way back if it dies."""
+        state = load(self._folder)
+        self._need(state, slot)
+        self._change(state.switched(slot), self._routed)
+
+    def share(self, slot: Slot, percent: float) -> None:
+        """Send this share of new requests to a slot that is not active, the rest to the active one; 0 ends it."""
+        if not 0 <= percent <= 100:  # noqa: PLR2004
+            raise UsageError("bad-share", f"{percent:g} % is no share of the requests.")
+        state = load(self._folder)
+        if percent > 0:
+            self._need(state, slot)
+            if slot is state.active:
+                raise _refused("edge-slot-active", f"Slot {slot} gets all requests already; a canary is the other one.")
+        self._change(replace(state, share_percent=float(percent)), self._routed)
+
+    def hold(self, hold: Hold) -> None:
+        """Let requests wait from now on instead of forwarding them."""
+        self._change(replace(load(self._folder), hold=hold), self._held)
+
+    def release(self) -> None:
+        """Let the requests that wait go, at the pace of the hold, and hold no more."""
+        self._change(replace(load(self._folder), hold=None), self._held)
+
+    def in_flight(self, slot: Slot) -> int:
+        """Return how many requests a slot has been given and not answered (HTTP; TCP does not count)."""
+        found = self._servers()
+        http = (p for p in self._layout.ports if p.mode is Mode.HTTP)
+        return sum(found[backend(p.port), slot.value].count("scur") for p in http)
+
+    def stats(self) -> Mapping[int, PortStats]:
+        """Return the counters of every port."""
+        state, found = load(self._folder), self._servers()
+        held = counters.held_by_port(self._socket.ask("cutover held"))
+        nobody = counters.Held()
+        return {p.port: counters.port_stats(p, state, found, held.get(p.port, nobody)) for p in self._layout.ports}
+
+    def samples(self) -> list[Sample]:
+        """Return what was answered since the last call, as far as the ring remembers it (4 MiB, some 70,000)."""
+        lines = self._socket.ask(f"show events {RING}").splitlines()
+        fresh = [line for line in lines if line not in self._known]
+        self._known = frozenset(lines)
+        return list(counters.samples(fresh))
+
+    def _own(self, targets: Targets) -> dict[int, Target]:
+        return {p.port: targets[p.port] for p in self._layout.ports if p.port in targets}
+
+    def _need(self, state: State, slot: Slot) -> None:
+        if not state.leads(slot):
+            raise _refused("edge-slot-empty", f"Slot {slot} leads nowhere; no request can be sent there.")
+
+    def _change(self, new: State, commands: Callable[[State], Sequence[str]]) -> None:
+        """Tell HAProxy, then write it down: what it refused must not come into force by a restart."""
+        self._socket.tell(*commands(new))
+        self._keep(new)
+
+    def _keep(self, state: State) -> None:
+        content = files(self._layout, state)
+        private_folder(self._folder)
+        for name, text in content.items():
+            path = self._folder / name
+            if not path.exists() or path.read_bytes() != text:
+                write_atomic(path, text, mode=0o600)
+        save(self._folder, state)
+
+    def _servers(self) -> Mapping[tuple[str, str], counters.Server]:
+        found = counters.servers(self._socket.ask("show stat"))
+        missing = [p.port for p in self._layout.ports for s in Slot if (backend(p.port), s.value) not in found]
+        if missing:
+            raise _refused("edge-other", f"HAProxy does not know port {missing[0]}: it was started with other files.")
+        return found
+
+    def _routed(self, state: State) -> list[str]:
+        """Return the words that say who gets requests, fallbacks first and the active slot last."""
+        route, share = self._layout.inside(ROUTE_MAP), self._layout.inside(SHARE_MAP)
+        more = [f"set map {share} share {parts(state.share_percent)}"]
+        return [
+            *self._weights(state),
+            *(more if state.share_percent == 0 else ()),
+            f"set map {route} active {state.active}",
+            *(more if state.share_percent > 0 else ()),
+        ]
+
+    def _weights(self, state: State) -> Iterator[str]:
+        for port in self._layout.ports:
+            for slot in Slot:
+                if port.port in state.leads(slot):
+                    yield f"set server {backend(port.port)}/{slot} weight {int(state.takes(slot))}"
+
+    def _held(self, state: State) -> list[str]:
+        return [f"set map {self._layout.inside(HOLD_MAP)} hold {order(state.hold)}"]
+
+    def _aimed(self, slot: Slot, state: State) -> list[str]:
+        """Return the words that have a slot lead to its container: by address now, by name whenever that changes."""
+        before = load(self._folder).leads(slot)
+        words: list[str] = []
+        for port in self._layout.ports:
+            server, target = f"set server {backend(port.port)}/{slot}", state.leads(slot).get(port.port)
+            if target is None:
+                words += [f"{server} state maint", f"{server} weight 0"]
+            elif slot is state.active:  # it is serving: nothing may stand between its old address and its new one
+                words += [*_led(server, target), f"{server} weight 1", f"{server} state ready"]
+            elif before.get(port.port) == target:
+                words += [*_led(server, target), f"{server} state ready"]
+            else:  # a server that comes back counts as well until a check says otherwise: it has to be the other way
+                words += [f"{server} state maint", f"{server} weight 0", *_led(server, target)]
+                words += [f"{server} state ready", f"{server} health down"]
+        return words
+
+
+def _led(server: str, target: Target) -> list[str]:
+    return [f"{server} addr {target.address} port {target.port}", f"{server} fqdn {target.name}"]
+
+
+def _refused(reference: str, message: str) -> EdgeError:
+    return EdgeError(reference, message, hint="cutover edge status")
