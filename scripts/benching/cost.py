@@ -45,15 +45,17 @@ http {{
     }}
 }}
 """
+HEALTH = (
+    "import signal; from language_stack import health; "
+    "health.serve(('0.0.0.0', 6570), lambda: dict(status='ok', name='{name}')); signal.pause()"
+)
 SERVERS = {
     "nginx": (
         f'    image: {IMAGE}\n    command: ["nginx", "-c", "/srv/{{name}}.conf"]\n'
         '    volumes: ["./{name}.conf:/srv/{name}.conf:ro"]\n'
     ),
-    "python": (
-        "    image: language-stack:demo\n"
-        '    command: ["python3", "/srv/bench_server.py"]\n    environment: {{NAME: {name}}}\n'
-        '    volumes: ["./bench_server.py:/srv/bench_server.py:ro"]\n'
+    "demo": (  # the demonstration's own: http.server, a thread for each connection
+        '    image: language-stack:demo\n    command: ["python3", "-c", "{health}"]\n'
     ),
 }
 SETTINGS = f"""\
@@ -61,7 +63,7 @@ green: {ONE}
 blue: {TWO}
 ports: [{HTTP}]
 observe_s: 0.2
-probes: ["http://:{HTTP}/who?expect=status:ok&identity=name"]
+probes: ["http://:{HTTP}/health?expect=status:ok&identity=name"]
 edge:
   ports: {{{HTTP}: http}}
 """
@@ -89,7 +91,7 @@ class Costs:
         """Return the edge's share of the throughput without it: the median of neighbours in time."""
         these = [p for p in self.passes if (p.server, p.host) == (server, host)]
         by = {path: [p.per_s for p in these if p.path == path] for path in PATHS}
-        return median(edge / direct for edge, direct in zip(by["edge"], by["direct"], strict=True))
+        return float(median(edge / direct for edge, direct in zip(by["edge"], by["direct"], strict=True)))
 
     @property
     def good(self) -> bool:
@@ -98,14 +100,16 @@ class Costs:
 
     def text(self) -> str:
         """Return it as a person reads it."""
-        lines = [f"{'HTTP':8}{'asked at':18}{'direct':>12}{'edge':>12}{'share':>8}{'p50 direct':>13}{'p50 edge':>12}"]
+        lines = [
+        head = f"{'HTTP':8}{'asked at':18}{'direct':>12}{'edge':>12}{'share':>8}{'p50 direct':>13}{'p50 edge':>12}"
+        lines = [f"{head}   at least {LEAST_HTTP:.0%}"]
+        ]
         for server, host in self._pairs():
             per_s, p50 = ([self._middle(server, host, path, what) for path in PATHS] for what in ("per_s", "p50_us"))
             lines.append(
                 f"{server:8}{host:18}{per_s[0]:>10,.0f}/s{per_s[1]:>10,.0f}/s{self.ratio(server, host):>8.0%}"
-                f"{p50[0]:>10,.0f} us{p50[1]:>9,.0f} us"
+                f"{p50[0]:>10,.0f} us{p50[1]:>9,.0f} us   {'yes' if self.ratio(server, host) >= LEAST_HTTP else 'NO'}"
             )
-        lines.append(f"at least {LEAST_HTTP:.0%}: {'so it is' if self.good else 'NOT so'}")
         return "\n".join([*lines, *(["", str(self.broker["text"])] if "text" in self.broker else [])])
 
     def as_dict(self) -> dict[str, Any]:
@@ -117,7 +121,8 @@ class Costs:
         return list(dict.fromkeys((p.server, p.host) for p in self.passes))
 
     def _middle(self, server: str, host: str, path: str, what: str) -> float:
-        return median(getattr(p, what) for p in self.passes if (p.server, p.host, p.path) == (server, host, path))
+        these = [p for p in self.passes if (p.server, p.host, p.path) == (server, host, path)]
+        return float(median(getattr(p, what) for p in these))
 
 
 def run(rounds: int, say: Callable[[str], None]) -> Costs:
@@ -162,7 +167,8 @@ def _start(here: Site, server: str) -> None:
     """Have the edge adopt `one`'s port and lead to `two`, which is published by itself as well."""
     published = {ONE: HTTP, TWO: DIRECT}
     parts = [
-        f"  {name}:\n{SERVERS[server].format(name=name)}    ports: ['{port}:6570']\n    stop_grace_period: 1s\n"
+        f"  {name}:\n{SERVERS[server].format(name=name, health=HEALTH.format(name=name))}"
+        f"    ports: ['{port}:6570']\n    stop_grace_period: 1s\n"
         for name, port in published.items()
     ]
     here.file.write_text("services:\n" + "".join(parts), "utf-8")
@@ -170,10 +176,10 @@ def _start(here: Site, server: str) -> None:
     for name in published:
         (here.folder / f"{name}.conf").write_text(NGINX.format(name=name), "utf-8")
     here.compose("up", "-d", ONE)
-    here.wait_for(ONE)
+    here.wait_for(ONE, path="/health")
     swap(here, ONE, TWO, "--strategy", "edge")
-    here.wait_for(TWO)
-    here.wait_for(TWO, port=DIRECT)
+    for port in PATHS.values():
+        here.wait_for(TWO, port, "/health")
 
 
 def wrk(host: str, port: int) -> tuple[float, float]:
@@ -183,7 +189,7 @@ def wrk(host: str, port: int) -> tuple[float, float]:
         StackError: some were not answered.
 
     """
-    load = ["wrk", "-t", "2", "-c", str(CONNECTIONS), "-d", f"{SECONDS}s", "--latency", f"http://{host}:{port}/who"]
+    load = ["wrk", "-t", "2", "-c", str(CONNECTIONS), "-d", f"{SECONDS}s", "--latency", f"http://{host}:{port}/health"]
     command = ["docker", "run", "--rm", "--network", "host", IMAGE, *load]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode or "Socket errors" in done.stdout or "Non-2xx" in done.stdout:
@@ -195,5 +201,6 @@ def read(text: str) -> tuple[float, float]:
     """Return the two figures of wrk's report."""
     per_s = re.search(r"Requests/sec:\s*([0-9.]+)", text)
     middle = re.search(r"50%\s+([0-9.]+)(us|ms|s)\b", text)
-    assert per_s and middle, text
+    assert per_s, text
+    assert middle, text
     return float(per_s[1]), float(middle[1]) * UNITS_US[middle[2]]

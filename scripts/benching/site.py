@@ -89,7 +89,7 @@ class Site(Project):
         for file in sorted(self.seen.iterdir()):
             yield from file.read_text("ascii").split()
 
-    def wait_for(self, who: str, host: str = "127.0.0.1", port: int = HTTP, within_s: float = 60.0) -> float:
+    def wait_for(self, who: str, port: int = HTTP, path: str = "/who", within_s: float = 60.0) -> float:
         """Wait until `who` answers over HTTP, and return when that was.
 
         Raises:
@@ -97,9 +97,9 @@ class Site(Project):
 
         """
         end = time.monotonic() + within_s
-        while (answered := ask(host, port)) != who:
+        while (answered := ask("127.0.0.1", port, path)) != who:
             if time.monotonic() > end:
-                raise StackError(f"{who} does not answer on {host}:{port}, but {answered}")
+                raise StackError(f"{who} does not answer on port {port}, but {answered}")
             time.sleep(0.05)
         return time.monotonic()
 
@@ -127,11 +127,11 @@ def port_lines() -> str:
     return "".join(f'      - "{port}:{inside}"\n' for port, inside in INSIDE.items())
 
 
-def ask(host: str, port: int) -> str:
+def ask(host: str, port: int, path: str = "/who") -> str:
     """Return who answers over HTTP, on a connection of its own."""
     try:
         with socket.create_connection((host, port), 2) as line:
-            line.sendall(b"GET /who HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n")
+            line.sendall(f"GET {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n".encode())
             with line.makefile("rb") as answer:
                 return str(json.loads(answer.read().partition(b"\r\n\r\n")[2])["name"])
     except (OSError, ValueError, KeyError) as error:
