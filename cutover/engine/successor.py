@@ -72,7 +72,7 @@ def successor_name(name: str) -> str:
 def volume_findings(daemon: Daemon, old: Container) -> tuple[Finding, ...]:
     """Return what is to be known of the old container's anonymous volumes, which its successor does not get."""
     with translated(f"Reading container {old.name}"):
-        found = anonymous_volumes(daemon.api.inspect_container(old.id))
+        found = anonymous_volumes(daemon, daemon.api.inspect_container(old.id))
     if not found:
         return ()
     return (
@@ -192,7 +192,6 @@ def _spec(daemon: Daemon, stack: Stack, model: Mapping[str, Any], old: Container
     finally:
         for container in made or _others(daemon, model, old):
             daemon.remove(container)
-    spec["volumes"] = {}  # those of the container that Compose made, gone with it
     for _, endpoint in spec["networks"]:
         endpoint["Aliases"] = [a for a in endpoint.get("Aliases") or () if a != made[0].name]
     return spec

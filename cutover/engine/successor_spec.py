@@ -18,6 +18,7 @@ import docker.errors
 import requests.exceptions
 from docker.utils import version_lt
 
+from cutover.engine.belongings import volumes_of
 from cutover.engine.daemon import API_TIMEOUT_S, Daemon
 from cutover.engine.inspect import container_from
 from cutover.engine.translate import translated
@@ -49,11 +50,12 @@ def clone_spec(daemon: Daemon, container_id: str, *, without: Collection[str] = 
     with translated(f"Reading container {container_id[:12]}"):
         details = daemon.api.inspect_container(container_id)
         kept = {path: _packed(daemon, container_id, path) for path in files}
-    return spec_from(details, without=without) | {"files": kept}
+    volumes = anonymous_volumes(daemon, details)
+    return spec_from(details, without=without) | {"volumes": volumes, "files": kept}
 
 
 def spec_from(details: Mapping[str, Any], *, without: Collection[str] = ()) -> Spec:
-    """Return the spec of what `GET /containers/{id}/json` gave."""
+    """Return the spec of what `GET /containers/{id}/json` gave, its anonymous volumes and injected files left out."""
     config = {key: value for key, value in copy.deepcopy(dict(details["Config"])).items() if value is not None}
     short = details["Id"][:_SHORT_ID]
     if config.get("Hostname") == short:
@@ -65,20 +67,27 @@ def spec_from(details: Mapping[str, Any], *, without: Collection[str] = ()) -> S
         "config": config,
         "host": host,
         "networks": _networks(details, short, without),
-        "volumes": anonymous_volumes(details),
+        "volumes": {},
         "files": {},
     }
 
 
-def anonymous_volumes(details: Mapping[str, Any]) -> dict[str, str]:
-    """Return the volumes that nobody named: where they are mounted in the container, and what Docker calls them."""
+def anonymous_volumes(daemon: Daemon, details: Mapping[str, Any]) -> dict[str, str]:
+    """Return a container's own volumes that nobody named: where they are mounted, and what Docker calls them.
+
+    What it has by `volumes_from:` is another container's.
+    """
+    lenders = [entry.partition(":")[0] for entry in details["HostConfig"].get("VolumesFrom") or ()]
+    borrowed = {name for lender in lenders for name in volumes_of(daemon, lender)}
+    return {path: name for path, name in _nameless(details).items() if name not in borrowed}
+
+
+def _nameless(details: Mapping[str, Any]) -> dict[str, str]:
     host = details["HostConfig"]
     named = {bind.split(":")[1] for bind in host.get("Binds") or () if ":" in bind}
     named |= {mount["Target"] for mount in host.get("Mounts") or () if mount.get("Source")}
-    found = [
-        m for m in details.get("Mounts") or () if m.get("Type") == "volume" and _HEX.fullmatch(m.get("Name") or "")
-    ]
-    return {m["Destination"]: m["Name"] for m in found if m["Destination"] not in named}
+    volumes = [m for m in details.get("Mounts") or () if m.get("Type") == "volume" and m["Destination"] not in named]
+    return {m["Destination"]: m["Name"] for m in volumes if _HEX.fullmatch(m.get("Name") or "")}
 
 
 def create_from_spec(daemon: Daemon, spec: Spec, name: str) -> Container:
