@@ -1,0 +1,244 @@
+"""`zmq-rep`: ROUTER before one DEALER per slot. A REP keeps all frames before the empty one, and gives them back.
+
+So the only frame there is the number of the request: an answer is told by it, whatever the colour did in between.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import ClassVar
+
+import zmq
+
+from cutover.edge.broker import wire
+from cutover.edge.broker.asking import KEPT_BYTES, AskPort, clock
+from cutover.edge.broker.link import Entry, Link, World
+from cutover.edge.broker.wire import MORE, NOBLOCK
+
+ROUNDS = 16
+BATCH = 256
+DEEPEST = 16
+"""Frames before the empty one: a client behind proxies has one for each."""
+FRAMES = 256
+BUSY = 16
+NAP_S = 50e-6
+
+Again = zmq.Again
+
+
+class RepPort(AskPort):
+    """Serves a port whose colours bind a REP."""
+
+    front_kind: ClassVar[int] = zmq.ROUTER
+    back_kind: ClassVar[int] = zmq.DEALER
+
+    def __init__(self, world: World, number: int) -> None:
+        self._links: dict[wire.Socket, Link] = {}
+        self._quota = 1
+        self._awake_at = 0.0
+        super().__init__(world, number)
+
+    def pump(self) -> bool:
+        """Move requests and answers until there are none, or the loop should look at the other ports."""
+        if self._held:
+            self.forward()
+        poll, front = self.poller.poll, self.front
+        for _ in range(ROUNDS):
+            ready = poll(0)
+            if not ready:
+                break
+            for socket, _event in ready:
+                if socket is front:
+                    self._take()
+                elif (link := self._links.get(socket)) is not None:
+                    self._give(link)
+        if self.fast is None:
+            self.settle()
+        else:
+            self._rest(self.fast)
+        return bool(ready)
+
+    def opened(self, link: Link) -> None:
+        """Watch a new connection."""
+        self._links[link.socket] = link
+        self.poller.register(link.socket, zmq.POLLIN)
+        super().opened(link)
+
+    def closing(self, link: Link) -> None:
+        """Watch a connection no more."""
+        if self._links.pop(link.socket, None) is not None:
+            self.poller.unregister(link.socket)
+        if self.fast is link:
+            self.engage()
+
+    def take_answers(self, link: Link) -> None:
+        """Read all that a connection has still to give."""
+        with contextlib.suppress(zmq.ZMQError):
+            while not link.socket.closed and link.socket.poll(0):
+                self._give(link)
+
+    def hand(self, link: Link, token: bytes, entry: Entry, *, again: bool) -> bool:
+        """Give a request to a colour, unless it has a whole window of them in hand."""
+        if len(link.pending) >= self.world.settings.window or not link.up or link.broken:
+            return False
+        client, prefix, _, body = entry
+        send = link.socket.send
+        frames = body if isinstance(body, list) else [body or b""]
+        try:
+            send(token, MORE)
+            send(b"", MORE)
+            for frame in frames[:-1]:
+                send(frame, MORE)
+            send(frames[-1], NOBLOCK)
+        except Again:  # the connection is going, and its monitor has not said so yet
+            link.broken = True
+            return False
+        kept = body if self.reader.keeps and not again and sum(map(len, frames)) <= KEPT_BYTES else None
+        link.pending[token] = (client, prefix, clock(), kept)
+        link.slot.counters.requests += 1
+        return True
+
+    def _rest(self, link: Link) -> None:
+        """Under load, give the I/O threads a moment: a message a wake-up costs more than a message."""
+        now = clock()
+        if len(link.pending) > BUSY and now - self._awake_at < 10 * NAP_S:
+            time.sleep(NAP_S)
+            now = clock()
+        self._awake_at = now
+
+    def _take(self) -> None:
+        """Take requests in; the quota grows while there are more, as finding that there are none costs an exception."""
+        link, quota = self.fast, self._quota
+        if link is None:
+            taken = self._take_slowly(quota)
+        else:
+            quota = min(quota, self.world.settings.window - len(link.pending))
+            if quota <= 0:
+                self.read(False)  # `_give` reads again
+                return
+            taken = self._take_fast(link, quota)
+        self._quota = min(2 * quota, BATCH) if taken >= quota else max(1, taken)
+
+    def _take_slowly(self, quota: int) -> int:
+        taken = 0
+        with contextlib.suppress(Again):
+            while taken < quota and self.reading:
+                client = self.front.recv(NOBLOCK)
+                taken += 1
+                request = self._request(self.front.recv(NOBLOCK, copy=False))
+                if request is None:
+                    self.rejected += 1
+                else:
+                    self.accept(client, *request)
+        return taken
+
+    def _take_fast(self, link: Link, quota: int) -> int:
+        """Forward up to so many requests, the shortest way; return how many messages there were."""
+        receive, send, pending = self.front.recv, link.socket.send, link.pending
+        keeps, number, now = self.reader.keeps, self.number_of_request, clock
+        taken = handed = 0
+        with contextlib.suppress(Again):
+            while taken < quota:
+                client = receive(NOBLOCK)
+                taken += 1
+                mark = receive(NOBLOCK, False)
+                if len(mark) or not mark.more:
+                    request = self._request(mark)
+                else:
+                    frame = receive(NOBLOCK, False)
+                    body = frame.bytes
+                    if not frame.more:
+                        try:
+                            token = (number + 1).to_bytes(8, "big")
+                            send(token, MORE)
+                            send(b"", MORE)
+                            send(body, NOBLOCK)
+                        except Again:  # the connection is going, and its monitor has not said so yet
+                            link.broken = True
+                        else:
+                            number += 1
+                            handed += 1
+                            pending[token] = (client, None, now(), body if keeps and len(body) <= KEPT_BYTES else None)
+                            continue
+                    request = self._bodies(body) if frame.more else (None, body)
+                if request is None:
+                    self.rejected += 1
+                    continue
+                self.number_of_request = number
+                self.accept(client, *request)
+                number = self.number_of_request
+                if self.fast is not link:
+                    break
+        self.number_of_request = number
+        link.slot.counters.requests += handed
+        return taken
+
+    def _give(self, link: Link) -> None:
+        """Send answers to their clients; those that nobody waits for any more come to nothing."""
+        receive, send, pop = link.socket.recv, self.front.send, link.pending.pop
+        add, looks, now, which = self.samples.append, self.reader.looks, clock, link.slot.name == "b"
+        given, quota = 0, link.quota
+        with contextlib.suppress(Again):
+            while given < quota:
+                token = receive(NOBLOCK)
+                given += 1
+                mark = receive(NOBLOCK, False)
+                if len(mark) or not mark.more:
+                    self._misread(link, mark)
+                    continue
+                frame = receive(NOBLOCK, False)
+                body = [frame.bytes, *(wire.rest(link.socket, FRAMES) or [])] if frame.more else frame.bytes
+                entry = pop(token, None)
+                if entry is None:
+                    continue
+                bad = looks is not None and looks(body)
+                if bad:
+                    link.slot.counters.errors += 1
+                add((which, now() - entry[2], bad))
+                client, prefix, _, _ = entry
+                if self.fast is not None and prefix is None and not isinstance(body, list):
+                    try:
+                        send(client, MORE)
+                    except zmq.ZMQError:  # gone, or reads too slowly
+                        self.deliver(client, [b"", body])
+                    else:
+                        send(b"", MORE)
+                        send(body, NOBLOCK)
+                    continue
+                bodies = body if isinstance(body, list) else [body]
+                frames = [*(prefix or [b""]), *bodies]
+                if self.fast is None:
+                    self.answer(token, client, frames)
+                else:
+                    self.deliver(client, frames)
+        link.quota = min(2 * quota, BATCH) if given >= quota else max(1, given)
+        if not self.reading:
+            self.forward()
+
+    def _misread(self, link: Link, mark: zmq.Frame) -> None:
+        """Drop what no REP says; its request stays in flight, as it was not answered."""
+        if mark.more:
+            wire.rest(link.socket, 0)
+        self.rejected += 1
+
+    def _bodies(self, first: bytes) -> tuple[None, list[bytes]] | None:
+        more = wire.rest(self.front, FRAMES)
+        return None if more is None else (None, [first, *more])
+
+    def _request(self, mark: zmq.Frame) -> tuple[list[bytes] | None, bytes | list[bytes]] | None:
+        """Return the frames before the body and the body, of a message whose first frame was read; None for junk."""
+        if not mark.more:
+            return None
+        more = wire.rest(self.front, FRAMES)
+        if more is None:
+            return None
+        frames = [mark.bytes, *more]
+        try:
+            end = frames.index(b"", 0, DEEPEST) + 1
+        except ValueError:
+            return None
+        body = frames[end:]
+        if not body:
+            return None
+        return (None if end == 1 else frames[:end]), (body[0] if len(body) == 1 else body)
