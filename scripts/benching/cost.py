@@ -100,10 +100,8 @@ class Costs:
 
     def text(self) -> str:
         """Return it as a person reads it."""
-        lines = [
         head = f"{'HTTP':8}{'asked at':18}{'direct':>12}{'edge':>12}{'share':>8}{'p50 direct':>13}{'p50 edge':>12}"
         lines = [f"{head}   at least {LEAST_HTTP:.0%}"]
-        ]
         for server, host in self._pairs():
             per_s, p50 = ([self._middle(server, host, path, what) for path in PATHS] for what in ("per_s", "p50_us"))
             lines.append(
