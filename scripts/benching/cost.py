@@ -20,7 +20,7 @@ from stack import StackError, refuse_taken_ports
 
 from benching.peers import IMAGE, built
 from benching.site import HTTP, ONE, TWO, Site, hosts, site
-from benching.ways import swap
+from benching.ways import no_edge, swap
 
 DIRECT = 18570
 """Where the server is published beside the edge, without it."""
@@ -132,6 +132,8 @@ def run(rounds: int, say: Callable[[str], None]) -> Costs:
     """
     if not built():
         raise StackError(f"{IMAGE} could not be built: it has nginx and wrk, from Debian")
+    if why := no_edge():
+        raise StackError(why)
     refuse_taken_ports([DIRECT])
     passes = [each for server in SERVERS for each in _measured(server, rounds, say)]
     return Costs(passes, broker(rounds, say))

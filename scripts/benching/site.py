@@ -17,9 +17,10 @@ from stack import Project, StackError, clean_up_earlier, edge_of, refuse_taken_p
 
 from benching.asked import Kind
 
-PROJECT = "cutover_bench"
+PROJECT = os.environ.get("BENCH_PROJECT", "cutover_bench")
 ONE, TWO = "one", "two"
-ZMQ, HTTP, TCP = 15570, 16570, 17570
+ZMQ, HTTP, TCP = (int(port) for port in os.environ.get("BENCH_PORTS", "15570,16570,17570").split(","))
+"""Both can be told, so that a test can run beside a bench."""
 INSIDE = {ZMQ: 5570, HTTP: 6570, TCP: 7570}
 KIND_PORTS = {Kind.HTTP_NEW: HTTP, Kind.HTTP_KEPT: HTTP, Kind.ZMQ: ZMQ, Kind.TCP: TCP}
 HTTP_ONLY = {Kind.HTTP_NEW: HTTP, Kind.HTTP_KEPT: HTTP}

@@ -13,7 +13,7 @@ from benching.figures import Figures, figures, lag, worked_on_twice
 from benching.load import Load, Wanted
 from benching.site import KIND_PORTS, ONE, TWO, Site, site
 from benching.verdict import Swaps
-from benching.ways import swap
+from benching.ways import no_edge, swap
 
 Span = tuple[float, float]
 
@@ -22,7 +22,13 @@ def run(count: int, rate: float, hosts: tuple[str, ...], quiet_s: float, say: Ca
     """Return what `count` swaps gave. Half of the quiet time lies before them, half after: machines have moods.
 
     The services load in no time: the load is on the edge, not on the patience of who runs this.
+
+    Raises:
+        StackError: there is no edge to be had.
+
     """
+    if why := no_edge():
+        raise StackError(why)
     with site(load_s=0.1) as here:
         here.write(edge=True)
         here.compose("up", "-d", ONE)

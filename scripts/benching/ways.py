@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
 from typing import Any
+
+from stack import StackError
 
 from benching.asked import Kind
 from benching.site import KIND_PORTS, ONE, PORTS_KEY, TWO, Site, port_lines
+
+SCRIPTS = Path(__file__).parents[1]
 
 Details = dict[str, Any]
 
@@ -70,6 +79,10 @@ class Swap(Way):
         self.name = name
         self._options = options
 
+    def missing(self) -> str | None:
+        """See that there is an image for the edge, where one is used."""
+        return no_edge() if "edge" in self._options else None
+
     def prepare(self, site: Site) -> None:
         """Start the predecessor, as a user's stack is started."""
         site.write(edge="edge" in self._options)
@@ -82,7 +95,7 @@ class Swap(Way):
 
     def retire(self, site: Site) -> None:
         """Close the swap: the predecessor is stopped and removed."""
-        site.cutover("commit", quiet=True)
+        act(site, "commit")
 
 
 class StandingEdge(Swap):
@@ -110,22 +123,50 @@ class Rollback(StandingEdge):
 
     def hand_over(self, site: Site) -> Details:
         """Go back to `one`."""
-        return told(site.cutover("rollback", "--json", quiet=True).stdout)
+        return act(site, "rollback")
 
     def retire(self, site: Site) -> None:
         """Leave all as it is: a rollback has nothing to close."""
 
 
+@cache
+def no_edge() -> str | None:
+    """Build the edge's image where it is not there; return what went wrong, None if it is there."""
+    base = subprocess.run([SCRIPTS / "base-image"], capture_output=True, text=True, check=False)
+    if base.returncode:
+        return "there is no image to build the edge's on (scripts/base-image)"
+    command = [sys.executable, "-m", "cutover", "edge", "build", "--base", base.stdout.strip()]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tempfile.gettempdir())
+    return f"cutover edge build: {done.stderr.strip()}" if done.returncode else None
+
+
 def swap(site: Site, green: str, blue: str, *options: str) -> Details:
     """Swap by the command line, as a user does."""
-    words = ["swap", *options, "--green", green, "--blue", blue, "--json"]
-    return told(site.cutover(*words, quiet=True).stdout)
+    return act(site, "swap", *options, "--green", green, "--blue", blue)
 
 
-def told(text: str) -> Details:
-    """Return what is kept of a run's report."""
-    run = json.loads(text)
-    return {key: run.get(key) for key in ("stall_predicted_s", "stall_measured_s", "steps", "strategy") if key in run}
+def act(site: Site, *words: str) -> Details:
+    """Run a verb and return what is kept of its report.
+
+    Raises:
+        StackError: it did not do what it was to do; with its own words.
+
+    """
+    done = site.cutover(*words, "--json", check=False, quiet=True)
+    if done.returncode:
+        raise StackError(
+            f"cutover {' '.join(words)} ended with {done.returncode}: {_error(done.stdout)}\n{done.stderr}"
+        )
+    run = json.loads(done.stdout)
+    return {key: run[key] for key in ("stall_predicted_s", "stall_measured_s", "steps", "strategy") if key in run}
+
+
+def _error(text: str) -> str:
+    try:
+        error = json.loads(text)["error"]
+        return f"{error['reference']}: {error['message']}"
+    except (ValueError, KeyError, TypeError):
+        return text.strip() or "no word on stdout"
 
 
 def own_ways() -> list[Way]:
