@@ -50,7 +50,7 @@ class Round:
 
 def measure(way: Way, number: int, wanted: Callable[[Way], Wanted], load_s: float) -> Round:
     """Hand over once, in a project of its own."""
-    with site(way.load_s or load_s) as here:
+    with site(load_s) as here:
         try:
             way.prepare(here)
             return _under_load(way, number, here, wanted(way))

@@ -52,7 +52,7 @@ edge:
 
 
 class Site(Project):
-    """The project on disk and in the Engine. `load_s`: how long `two` takes until it listens."""
+    """The project on disk and in the Engine. `load_s`: how long either service takes until it listens."""
 
     def __init__(self, load_s: float = 0.5) -> None:
         super().__init__(PROJECT)
@@ -67,7 +67,7 @@ class Site(Project):
         """Write the files; nobody has the ports if a proxy is to have them."""
         parts = ["services:\n"]
         for name in (ONE, TWO):
-            parts.append(SERVICE.format(name=name, load_s=self.load_s if name == TWO else 0))
+            parts.append(SERVICE.format(name=name, load_s=self.load_s))
             if name == ports_of:
                 parts.append(PORTS_KEY + port_lines())
         self.file.write_text("".join(parts) + extra, "utf-8")

@@ -29,8 +29,6 @@ class Way(ABC):
     before, after = ONE, TWO
     ports: Mapping[Kind, int] = KIND_PORTS
     patience_s = 5.0
-    load_s: float | None = None
-    """How long the successor loads, where it is not what all others have."""
 
     def missing(self) -> str | None:
         """Return what this way lacks on this machine, None if nothing."""
@@ -103,23 +101,31 @@ class StandingEdge(Swap):
 
     before, after = TWO, ONE
 
-    def __init__(self, name: str, *options: str, patience_s: float = 5.0, load_s: float | None = None) -> None:
+    def __init__(self, name: str, *options: str, patience_s: float = 5.0) -> None:
         super().__init__(name, "--strategy", "edge", *options)
         self.patience_s = patience_s
-        self.load_s = load_s
 
     def prepare(self, site: Site) -> None:
-        """Have the edge adopt the ports, and end what it replaced: the next swap starts from nothing."""
+        """Have the edge adopt the ports, and remove what it replaced: the next successor is made anew."""
         super().prepare(site)
-        swap(site, ONE, TWO, "--strategy", "edge")
+        swap(site, ONE, TWO, "--strategy", "edge", "--commit")
         site.wait_for(TWO)
 
 
-class Rollback(StandingEdge):
-    """Going back while green is warm."""
+class Rollback(Swap):
+    """Going back on a standing edge while green is warm: from `two` to `one`, which a swap from it left there."""
+
+    before, after = TWO, ONE
 
     def __init__(self, name: str) -> None:
-        super().__init__(name)
+        super().__init__(name, "--strategy", "edge")
+
+    def prepare(self, site: Site) -> None:
+        """Have the edge adopt the ports, and swap twice more: the rollback of the first swap would remove the edge."""
+        super().prepare(site)
+        for green, blue in ((ONE, TWO), (TWO, ONE), (ONE, TWO)):
+            swap(site, green, blue, "--strategy", "edge")
+        site.wait_for(TWO)
 
     def hand_over(self, site: Site) -> Details:
         """Go back to `one`."""
