@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from cutover.clock import Deadline
 from cutover.config import Edge
 from cutover.edge.haproxy import counters
 from cutover.edge.haproxy.render import (
@@ -27,6 +30,7 @@ from cutover.edge.shape import EdgePort, Hold, Mode, PortStats, Sample, Slot, Ta
 from cutover.errors import EdgeError, UsageError
 from cutover.files import private_folder, write_atomic
 
+NAME_TIMEOUT_S = 3.0
 IPV6 = Path("/proc/net/if_inet6")
 """There only where the kernel has IPv6; containers share it."""
 
@@ -42,14 +46,14 @@ class HaproxyFace:
         self._socket = RuntimeSocket(folder / SOCKET)
         self._known: frozenset[str] = frozenset()
 
-    def write(self, targets: Targets, active: Slot = Slot.A) -> None:
+    def write(self, targets: Mapping[Slot, Targets], active: Slot = Slot.A) -> None:
         """Write every file of a new edge, which HAProxy then starts with.
 
         Raises:
             UsageError: a port or a name cannot stand in HAProxy's configuration.
 
         """
-        self._keep(State(active=active, slots={active: dict(self._own(targets))}))
+        self._keep(State(active=active, slots={slot: self._own(aims) for slot, aims in targets.items()}))
 
     def aim(self, slot: Slot, targets: Targets) -> None:
         """Have a slot lead to a container; no request goes there before `switch` or `share`."""
@@ -59,7 +63,9 @@ class HaproxyFace:
             raise _refused(
                 "edge-slot-shared", f"Slot {slot} gets requests now; end the canary before it leads elsewhere."
             )
-        self._change(state.aimed(slot, mine), lambda new: self._aimed(slot, new))
+        new = state.aimed(slot, mine)
+        self._aim(slot, new)
+        self._keep(new)
 
     def clear(self, slot: Slot) -> None:
         """Have a slot lead nowhere: it is nobody's way back any more."""
@@ -67,7 +73,9 @@ class HaproxyFace:
         if slot is state.active:
             raise _refused("edge-slot-active", f"Slot {slot} is active; another has to be before it leads nowhere.")
         cleared = replace(state.aimed(slot, {}), share_percent=0.0)
-        self._change(cleared, lambda new: [*self._routed(new), *self._aimed(slot, new)])
+        self._socket.tell(*self._routed(cleared))
+        self._aim(slot, cleared)
+        self._keep(cleared)
 
     def down(self, slot: Slot) -> Mapping[int, str]:
         """Return the ports on which the edge does not see the slot's container alive, with why; empty: all is well."""
@@ -174,26 +182,54 @@ class HaproxyFace:
     def _held(self, state: State) -> list[str]:
         return [f"set map {self._layout.inside(HOLD_MAP)} hold {order(state.hold)}"]
 
-    def _aimed(self, slot: Slot, state: State) -> list[str]:
-        """Return the words that have a slot lead to its container: by address now, by name whenever that changes."""
+    def _aim(self, slot: Slot, state: State) -> None:
+        """Have a slot's servers lead to its container: by address now, by name whenever that changes."""
         before = load(self._folder).leads(slot)
-        words: list[str] = []
         for port in self._layout.ports:
             server, target = f"set server {backend(port.port)}/{slot}", state.leads(slot).get(port.port)
             if target is None:
-                words += [f"{server} state maint", f"{server} weight 0"]
+                self._socket.tell(f"{server} state maint", f"{server} weight 0")
+                self._rest(server, state.leads(state.active).get(port.port))
             elif slot is state.active:  # it is serving: nothing may stand between its old address and its new one
-                words += [*_led(server, target), f"{server} weight 1", f"{server} state ready"]
+                self._lead(server, target)
+                self._socket.tell(f"{server} weight 1", f"{server} state ready")
             elif before.get(port.port) == target:
-                words += [*_led(server, target), f"{server} state ready"]
-            else:  # a server that comes back counts as well until a check says otherwise: it has to be the other way
-                words += [f"{server} state maint", f"{server} weight 0", *_led(server, target)]
-                words += [f"{server} state ready", f"{server} health down"]
-        return words
+                self._lead(server, target)
+                self._socket.tell(f"{server} state ready")
+            else:  # a server that comes back counts as well until a check fails: it has to be the other way about
+                self._socket.tell(f"{server} state maint", f"{server} weight 0")
+                self._lead(server, target)
+                self._socket.tell(f"{server} state ready", f"{server} health down")
 
+    def _lead(self, server: str, target: Target) -> None:
+        """Give a server its address and its name.
 
-def _led(server: str, target: Target) -> list[str]:
-    return [f"{server} addr {target.address} port {target.port}", f"{server} fqdn {target.name}"]
+        One whose name has not resolved for a week has lost its address, and HAProxy gives it no other: it gets the
+        name first, and the address (with the port) as soon as that resolves.
+        """
+        address, name = f"{server} addr {target.address} port {target.port}", f"{server} fqdn {target.name}"
+        try:
+            self._socket.tell(address, name)
+        except EdgeError as error:
+            if not any("address family" in line for line in error.evidence):
+                raise
+            self._retry(address)
+
+    def _retry(self, address: str) -> None:
+        deadline = Deadline(NAME_TIMEOUT_S)
+        while True:
+            try:
+                return self._socket.tell(address)
+            except EdgeError:
+                if deadline.passed:
+                    raise
+            time.sleep(0.05)
+
+    def _rest(self, server: str, active: Target | None) -> None:
+        """Have a server without a slot's container carry the name of one that is there, so that it keeps an address."""
+        if active is not None:
+            with contextlib.suppress(EdgeError):
+                self._socket.tell(f"{server} addr {active.address}", f"{server} fqdn {active.name}")
 
 
 def _refused(reference: str, message: str) -> EdgeError:

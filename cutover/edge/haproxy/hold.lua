@@ -95,7 +95,7 @@ end
 
 core.register_action("hold_http", { "http-req" }, function(txn, port)
   local why = wait(port)
-  if not why then return end
+  if not why then return txn:set_var("txn.go", 1) end
   local reply = txn:reply{ status = 503, reason = "Service Unavailable" }
   reply:add_header("Retry-After", "1")
   reply:add_header("Content-Type", "text/plain; charset=utf-8")
@@ -105,7 +105,7 @@ core.register_action("hold_http", { "http-req" }, function(txn, port)
 end, 1)
 
 core.register_action("hold_tcp", { "tcp-req" }, function(txn, port)
-  if wait(port) then txn:done() end
+  if wait(port) then txn:done() else txn:set_var("txn.go", 1) end
 end, 1)
 
 core.register_cli({ "cutover", "held" }, "cutover held : requests that wait or were turned away, a port a line", function(applet)

@@ -178,11 +178,11 @@ HEADERS: Final = (
 
 def _defaults() -> Iterator[str]:
     yield from _section(
-        "defaults",
+        "defaults all",
         [
-            # Refused is noticed at once; this is for a container that is gone with its address. Inside one host a
-            # connection is made by the kernels, however busy the service is.
-            "timeout connect 300ms",
+            # Refused is noticed at once; this is for a container that is gone with its address, and for a service whose
+            # queue of connections is full: those of Python's own servers have room for 5.
+            "timeout connect 800ms",
             "timeout client 1h",
             "timeout server 1h",
             "timeout tunnel 24d",
@@ -193,26 +193,37 @@ def _defaults() -> Iterator[str]:
             "option dontlognull",
             "option h1-case-adjust-bogus-client",
             "option h1-case-adjust-bogus-server",
-            # What could not be connected goes to the other slot, where that may be. Never what was sent already.
-            "retries 5",
+            # What could not be connected goes to the other slot at once, where that may be; else it is tried again
+            # after a pause. The number holds for what `retry-on` allows to be sent again as well, so it is small.
+            "retries 2",
             "option redispatch 1",
             "default-server inter 500ms fastinter 100ms downinter 200ms fall 2 rise 1",
             "default-server resolvers docker resolve-prefer ipv4 resolve-opts allow-dup-ip",
         ],
     )
+    # A client that gives up while its request is held must not have it done later, when it has asked again. Only the
+    # frontend has this: behind it a client may close its sending side and still wait for the answer.
+    yield from _section("defaults http_fronts from all", ["option abortonclose"])
 
 
 def _dealt() -> Iterator[str]:
     # One counter a port: the n-th request goes to the canary where n * share passes a whole. Exact, and spread evenly.
-    yield from _section("backend dealt", ["stick-table type integer size 1k store gpc0"])
+    yield from _section("backend dealt from all", ["stick-table type integer size 1k store gpc0"])
+
+
+GIVEN_UP: Final = (
+    'return status 503 content-type "text/plain; charset=utf-8" hdr Retry-After 1 hdr Cache-Control no-store '
+    'string "This request was held while the service is replaced, and its client gave up: it was not forwarded."'
+)
 
 
 def _frontend(layout: Layout, port: EdgePort) -> Iterator[str]:
     http = port.mode is Mode.HTTP
     elapsed = "%Tc %Tr %Td" if http else "%Tc 0 0"
     request = "http-request" if http else "tcp-request content"
+    stop = f"{request} {GIVEN_UP}" if http else f"{request} reject"
     yield from _section(
-        f"frontend f{port.port}",
+        f"frontend f{port.port} from {'http_fronts' if http else 'all'}",
         [
             f"mode {'http' if http else 'tcp'}",
             f"bind :::{port.port} v4v6" if layout.ipv6 else f"bind :{port.port}",
@@ -221,6 +232,8 @@ def _frontend(layout: Layout, port: EdgePort) -> Iterator[str]:
             *([] if http else ["tcp-request inspect-delay 24d"]),
             f"{request} set-var(txn.hold) str(hold),map({layout.inside(HOLD_MAP)},off)",
             f"{request} lua.hold_{'http' if http else 'tcp'} {port.port} unless {{ var(txn.hold) -m str off }}",
+            # Where the program ends before its time (the client left, or it failed) the request would go on.
+            f"{stop} unless {{ var(txn.hold) -m str off }} or {{ var(txn.go) -m found }}",
             f"default_backend {backend(port.port)}",
         ],
     )
@@ -237,7 +250,7 @@ def _backend(layout: Layout, port: EdgePort, state: State) -> Iterator[str]:
         # (RFC 9110 9.2.1). What may change something is answered 502, for it must not be done twice.
         lines += ["retry-on conn-failure empty-response", f"http-request disable-l7-retry unless {SAFE}"]
     lines += [*_choice(layout, port), *(_server(port, slot, state) for slot in Slot)]
-    yield from _section(f"backend {backend(port.port)}", lines)
+    yield from _section(f"backend {backend(port.port)} from all", lines)
 
 
 SAFE: Final = "{ method GET HEAD OPTIONS }"

@@ -13,7 +13,7 @@ ANSWER_BYTES: Final = 64 * 1024 * 1024
 """More than this is no answer: the ring of samples holds 4 MiB."""
 # HAProxy answers a change with an empty line; these are the changes that it comments. Seen in 2.6, 2.8 and 3.0 sources.
 CHANGED: Final = re.compile(
-    r"(IP changed from|no need to change the (addr|port|FQDN)|port changed from|\S+ changed its FQDN from)"
+    r"(IP changed from|no need to change the (addr|port|FQDN|FDQN)|port changed from|\S+ changed its FQDN from)"
 )
 
 
