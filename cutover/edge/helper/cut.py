@@ -1,0 +1,200 @@
+"""Ends the connections of a container, each when it rests: runs in the container's own network namespace.
+
+`python3 -m cutover.edge.helper.cut`, told on standard input: `{"ports": [...], "spare": [...], "only": [...]}`, the
+ports inside, the networks whose members come by themselves and not through a host port, and the addresses among these
+that do (the gateways, where docker-proxy and masquerading come from). Then `{"do": "cut", "within_s": 5.0}`.
+
+A socket is shut down in the name of the process that holds it, where that process can be reached: the client then sees
+an orderly end (FIN), as if the service had closed it. Where it cannot, the kernel is told to destroy the socket, and
+the client sees a RST.
+"""
+
+from __future__ import annotations
+
+import select
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cutover.edge.helper.holder import Holders
+from cutover.edge.helper.rest import IMPATIENT, Watch
+from cutover.edge.helper.sockdiag import Connection, SockDiag, TcpState, within
+from cutover.edge.helper.talk import STDIN, Orders, asked, tell
+
+LOOK_S = 0.001
+LIST_S = 0.02
+CALM_ROUNDS = 2
+PURSUIT_S = 0.1
+LAST_CHANCE_S = 0.1
+"""Beyond the deadline: for so long a moment is looked for in which nothing is unread and the service spoke last."""
+
+
+@dataclass
+class Count:
+    """How connections ended: at rest, at the deadline, by themselves; `left` could not be ended."""
+
+    at_rest: int = 0
+    late: int = 0
+    by_themselves: int = 0
+    reset: int = 0
+    left: int = 0
+
+
+@dataclass
+class Cutter:
+    """Watches the connections that came through a host port."""
+
+    ports: Collection[int]
+    spare: Collection[str]
+    only: Collection[str]
+    diag: SockDiag = field(default_factory=SockDiag)
+    holders: Holders = field(default_factory=Holders)
+    watched: dict[tuple[int, bytes], Watch] = field(default_factory=dict)
+    looked: float = field(default_factory=time.monotonic)
+    counted: Count = field(default_factory=Count)
+
+    def ours(self, connection: Connection) -> bool:
+        """Say whether a connection came through a host port, and not from a neighbour or from inside."""
+        if connection.peer in self.only:
+            return True
+        return not within(connection.peer, self.spare)
+
+    def discover(self) -> None:
+        """Find new connections."""
+        now = time.monotonic()
+        for connection in self.diag.all(self.ports):
+            if connection.key not in self.watched and self.ours(connection):
+                watch = Watch(now)
+                watch.received, watch.sent = connection.received, connection.sent
+                watch.asked = now - connection.received_ago_ms / 1000 if connection.received else 0.0
+                watch.answered = now - connection.sent_ago_ms / 1000 if connection.sent else 0.0
+                watch.answered_last = _answered_last(connection) or False
+                self.watched[connection.key] = watch
+
+    def look(self) -> dict[tuple[int, bytes], Connection]:
+        """Look at each watched connection; those that ended are forgotten."""
+        found = {}
+        for key, watch in list(self.watched.items()):
+            connection = self.diag.one(key)
+            if connection is None or connection.state in (TcpState.TIME_WAIT, TcpState.FIN_WAIT2, TcpState.CLOSE):
+                del self.watched[key]
+                self.counted.by_themselves += 1
+                continue
+            watch.look(
+                time.monotonic(),
+                connection.received,
+                connection.sent,
+                since=self.looked,
+                answered_last=_answered_last(connection),
+            )
+            found[key] = connection
+        self.looked = time.monotonic()
+        return found
+
+    def cut(self, within_s: float) -> Count:
+        """End all of them, each when it rests, and the rest when the time is up."""
+        self.counted = Count()
+        began = time.monotonic()
+        end, listed, calm = began + within_s, 0.0, 0
+        while True:
+            now = time.monotonic()
+            if now - listed >= LIST_S or not self.watched:
+                self.discover()
+                listed = now
+                calm = 0 if self.watched else calm + 1
+                if calm > CALM_ROUNDS:
+                    return self.counted
+            patience = max(0.0, (end - now) / within_s) if within_s > 0 else 0.0
+            for key, connection in self.look().items():
+                if _empty(connection) and self.watched[key].rests(time.monotonic(), patience):
+                    self._end(key, connection)
+                elif self.watched[key].restless and patience < IMPATIENT:
+                    self._pursue(key, patience)
+                elif now >= end + LAST_CHANCE_S:
+                    self._end(key, connection, late=True)
+            if now >= end + 1.0:
+                self.counted.left = len(self.watched)
+                return self.counted
+            time.sleep(LOOK_S)
+
+    def _pursue(self, key: tuple[int, bytes], patience: float) -> None:
+        """Wait for the next answer on one connection alone, to end it right behind that."""
+        watch, end = self.watched[key], time.monotonic() + PURSUIT_S
+        since = self.looked
+        while (now := time.monotonic()) < end:
+            connection = self.diag.one(key)
+            if connection is None:
+                return
+            before = connection.sent > watch.sent
+            watch.look(now, connection.received, connection.sent, since=since, answered_last=_answered_last(connection))
+            since = now
+            if before and not connection.unread and watch.has_just_answered(patience):
+                self._end(key, connection)
+                return
+
+    def _end(self, key: tuple[int, bytes], connection: Connection, *, late: bool = False) -> None:
+        """End one connection, unless something has passed on it since it was looked at."""
+        latest = self.diag.one(key)
+        if not late and (latest is None or not _same(latest, connection)):
+            return
+        if not self.holders.shut(connection.inode):
+            self.diag.destroy(key)
+            self.counted.reset += 1
+        elif late:  # whoever held it may not read it, and so never close it
+            self.diag.destroy(key)
+        self.watched.pop(key, None)
+        self.counted.late += late
+        self.counted.at_rest += not late
+
+
+def _empty(connection: Connection) -> bool:
+    """Say whether nothing is under way: all is read, all is acknowledged, and nobody has begun to hang up."""
+    return not connection.unread and not connection.unacknowledged and connection.state == TcpState.ESTABLISHED
+
+
+def _answered_last(connection: Connection) -> bool | None:
+    """Say who spoke last, by the kernel's clock; within one tick it cannot say."""
+    if connection.sent_ago_ms == connection.received_ago_ms:
+        return None
+    return connection.sent_ago_ms < connection.received_ago_ms
+
+
+def _same(one: Connection, other: Connection) -> bool:
+    return (one.received, one.sent, one.state, one.unread) == (other.received, other.sent, other.state, other.unread)
+
+
+def main() -> None:
+    """Watch from the start, so that something is known of each connection when the time comes."""
+    facts = asked()
+    cutter = Cutter(frozenset(facts["ports"]), tuple(facts["spare"]), frozenset(facts["only"]))
+    orders = Orders()
+    tell("ready")
+    listed = 0.0
+    while not orders.ended:
+        if select.select([STDIN], [], [], LOOK_S if cutter.watched else LIST_S)[0]:
+            for order in orders.read():
+                _obey(cutter, order)
+        if time.monotonic() - listed >= LIST_S:
+            cutter.discover()
+            listed = time.monotonic()
+        cutter.look()
+
+
+def _obey(cutter: Cutter, order: Mapping[str, Any]) -> None:
+    if order["do"] == "cut":
+        began = time.monotonic()
+        count = cutter.cut(float(order["within_s"]))
+        tell(
+            "cut",
+            at_rest=count.at_rest,
+            late=count.late,
+            reset=count.reset,
+            left=count.left,
+            by_themselves=count.by_themselves,
+            seconds=time.monotonic() - began,
+        )
+
+
+if __name__ == "__main__":
+    main()
