@@ -78,7 +78,8 @@ def mode_of(session: Session, request: SwapRequest, moves: tuple[Move, ...], por
         return Mode(named[port])
     bound = next(m.binding.host_ip for m in moves if m.binding.host_port == port)
     kinds = {p.kind for p in request.probes if p.port == port and not p.host}
-    hint = named.get(port) or next((str(k) for k in (Kind.ZMQ, Kind.HTTP, Kind.TCP) if k in kinds), None)
+    probed: str | None = next((str(k) for k in (Kind.ZMQ, Kind.HTTP, Kind.TCP) if k in kinds), None)
+    hint = named.get(port, probed)
     host = session.daemon.address.host if bound in {"", "0.0.0.0", "::"} else bound  # noqa: S104
     found = identify(host, port, hint, IDENTIFY_TIMEOUT_S)
     session.observer_note(f"port {port}: {found.evidence}")

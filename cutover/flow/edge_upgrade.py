@@ -17,18 +17,18 @@ from cutover.edge.shape import Slot
 from cutover.engine.daemon import Daemon
 from cutover.errors import CutoverError, NeedsHandsError, RefusedError, StepError
 from cutover.events import StepEvent, StepState
-from cutover.flow.aim import wait_alive
 from cutover.flow.context import Context
 from cutover.flow.edge import GENERATION_LABEL, containers_of, face_of, holds_ports
 from cutover.flow.edge_plan import EdgePlan
 from cutover.flow.edge_record import EdgeRecord, edge_folder, load, save
 from cutover.flow.lock import locked
-from cutover.flow.moving import move_ports, ways_to_edge
 from cutover.flow.plan import Plan
 from cutover.flow.runs import Run, Runs
 from cutover.flow.session import Session
 from cutover.flow.signals import deferred, interruptible
+from cutover.flow.steps.aim import wait_alive
 from cutover.flow.steps.edge import RESTART, generation_folder, start_edge, write_edge
+from cutover.flow.steps.moving import clear_redirect, move_ports, ways_to_edge
 from cutover.flow.steps.park import ensure_park_network, remove_park_network, unpark
 from cutover.model import Container
 
@@ -195,6 +195,7 @@ def settle(ctx: Context) -> list[str]:
         if folder.is_dir() and folder.name != str(record.generation):
             shutil.rmtree(folder, ignore_errors=True)
     remove_park_network(ctx)
+    clear_redirect(ctx)
     return done
 
 

@@ -12,6 +12,7 @@ from cutover.flow.observed import ObservedState, reserves_gpu
 from cutover.flow.plan import FileEdit, Move, Parts, Plan, StepKind, numbered
 from cutover.flow.preflight import bindings_behind_edge, check, legacy_bindings
 from cutover.flow.request import SwapRequest
+from cutover.flow.roll import called, images_of, roll_warnings, rolled_bindings
 from cutover.model import Container
 
 RELINK_BASE_S = 0.2
@@ -32,7 +33,12 @@ def moves_of(state: ObservedState, request: SwapRequest) -> tuple[Move, ...]:
     """
     green = check(state, request)
     behind = request.strategy is Strategy.EDGE and state.edge is not None
-    found = bindings_behind_edge(state, request) if behind else legacy_bindings(request, green)
+    if behind:
+        found = bindings_behind_edge(state, request)
+    elif request.rolls:
+        found = rolled_bindings(state, request, green)
+    else:
+        found = legacy_bindings(request, green)
     return tuple(Move(binding, target) for binding, target in found)
 
 
@@ -65,6 +71,7 @@ def plan_swap(
         why=why,
         edge=edge,
         rolls=state.of_service(request.green)[0].id if request.rolls else None,
+        images=images_of(state, request),
     )
 
 
@@ -93,19 +100,17 @@ def _parts(
 
 
 def _relink_parts(request: SwapRequest, ports: str, files: str) -> Parts:
-    blue, green = request.blue, request.green
+    green, blue = called(request)
+    from_files = "from the edited file" if files or not request.rolls else "as the files say now"
+    by_name = f"; inside its networks {request.blue} leads to both from now on" if request.rolls else ""
     return [
         (StepKind.PARK_NETWORK, f"for {blue}", "a container on it runs without its host ports"),
-        (StepKind.CREATE_BLUE, blue, f"with its final ports {ports}, from the edited file"),
-        (StepKind.START_PARKED, blue, f"{green} still holds {ports}"),
+        (StepKind.CREATE_BLUE, blue, f"with its final ports {ports}, {from_files}"),
+        (StepKind.START_PARKED, blue, f"{green} still holds {ports}{by_name}"),
         (StepKind.PROVE_INSIDE, blue, f"{green} is not touched before {blue} answers"),
         *_suite_parts(StepKind.SMOKE_INSIDE, request, f"{green} is not touched before {blue} does its work"),
         *_edit_parts(request, ports, files),
-        (
-            StepKind.RELINK,
-            ports,
-            f"park {green}, unpark {blue}" if not request.rolls else "park the old, unpark the new",
-        ),
+        (StepKind.RELINK, ports, f"park {green}, unpark {blue}"),
     ]
 
 
@@ -113,32 +118,29 @@ def _edit_parts(request: SwapRequest, ports: str, files: str) -> Parts:
     if not files:
         return []
     if request.rolls:
-        return [(StepKind.EDIT_FILES, files, f"{request.green} asks for the image {request.image}")]
+        return [(StepKind.EDIT_FILES, files, f"{request.green} has the image {request.image} from now on")]
     return [(StepKind.EDIT_FILES, files, f"ports {ports} belong to {request.blue} from now on")]
 
 
 def _recreate_parts(request: SwapRequest, ports: str, files: str) -> Parts:
-    blue, green = request.blue, request.green
+    green, blue = called(request)
+    from_files = "from the edited file" if files or not request.rolls else "as the files say now"
     return [
-        (StepKind.CREATE_BLUE, blue, f"with its final ports {ports}, from the edited file, while {green} serves"),
+        (StepKind.CREATE_BLUE, blue, f"with its final ports {ports}, {from_files}, while {green} serves"),
         *_edit_parts(request, ports, files),
-        (
-            StepKind.RECREATE,
-            ports,
-            f"stop {green}, start {blue}" if not request.rolls else "stop the old, start the new",
-        ),
+        (StepKind.RECREATE, ports, f"stop {green}, start {blue}"),
         (StepKind.PROVE_INSIDE, blue, "it loads now, and nobody is served meanwhile"),
     ]
 
 
 def _last_parts(request: SwapRequest) -> Parts:
-    blue, green = request.blue, request.green
+    green, blue = called(request)
     parts: Parts = [(StepKind.PROVE_OUTSIDE, blue, "through the legacy ports, with proof of who answers")]
     parts += _suite_parts(StepKind.SMOKE_OUTSIDE, request, "as clients ask; a failure turns it back")
     if request.observe_s > 0:
         parts.append((StepKind.WATCH, blue, f"for {request.observe_s:g} s; two failures in a row turn it back"))
     if request.commit:
-        parts.append((StepKind.RETIRE_GREEN, green, "--commit: its container is removed"))
+        parts.append((StepKind.RETIRE_GREEN, green, _retired(request)))
     else:
         parts.append((StepKind.SETTLE_GREEN, green, "without ports, as the file now says; warm until commit"))
     if request.strategy is Strategy.RELINK:
@@ -146,8 +148,14 @@ def _last_parts(request: SwapRequest) -> Parts:
     return parts
 
 
+def _retired(request: SwapRequest) -> str:
+    if request.rolls:
+        return "its container is removed and can be made again; the new one gets its name"
+    return "--commit: its container is removed"
+
+
 def _last_edge_parts(request: SwapRequest, edge: EdgePlan) -> Parts:
-    blue, green = request.blue, request.green
+    green, blue = called(request)
     if edge.share_percent is not None:
         return []
     parts: Parts = [(StepKind.PROVE_OUTSIDE, blue, "through the legacy ports; the edge says who answers")]
@@ -155,8 +163,7 @@ def _last_edge_parts(request: SwapRequest, edge: EdgePlan) -> Parts:
     if request.observe_s > 0:
         parts.append((StepKind.WATCH, blue, f"for {request.observe_s:g} s; the edge itself goes back if it dies"))
     if request.commit:
-        what = "its old container is removed" if request.rolls else "--commit: its container is removed"
-        parts.append((StepKind.RETIRE_GREEN, green, what))
+        parts.append((StepKind.RETIRE_GREEN, green, _retired(request)))
         if edge.adopt:
             parts.append((StepKind.REMOVE_PARK_NETWORK, f"of {green}", "nobody is parked any more"))
     return parts
@@ -227,11 +234,14 @@ def _edge_stall(
 def _warnings(state: ObservedState, request: SwapRequest, moves: tuple[Move, ...]) -> Iterator[str]:
     if not request.probes:
         yield "no probes given: only TCP connections are tried (cutover init proposes some)"
-    yield from _about_ports_that_stay(state, request, moves)
+    if request.rolls:
+        yield from roll_warnings(state, request, {m.binding for m in moves})
+    else:
+        yield from _about_ports_that_stay(state, request, moves)
     if not _one_at_a_time(request) and reserves_gpu(state.services[request.blue]):
         free = "; ".join(map(str, state.gpus)) or "no GPU can be read from here"
-        yield f"{request.green} and {request.blue} run at the same time, so the GPU must hold both: {free}"
-    if not request.rolls:
+        yield f"{' and '.join(called(request))} run at the same time, so the GPU must hold both: {free}"
+    if not request.rolls and request.strategy is not Strategy.EDGE:
         yield from _about_blue(state, request, state.of_service(request.blue))
 
 

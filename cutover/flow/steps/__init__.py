@@ -8,6 +8,7 @@ from cutover.flow.plan import StepKind
 from cutover.flow.steps.base import Handler
 from cutover.flow.steps.blue import CreateBlue, StartBlue, StartDependency, StartParked, StopGreen
 from cutover.flow.steps.canary import WatchCanary
+from cutover.flow.steps.edge import Adopt, MakeEdge
 from cutover.flow.steps.files import BackUp, EditFiles
 from cutover.flow.steps.green import RetireGreen, SettleGreen
 from cutover.flow.steps.handover import Recreate, Relink
@@ -24,6 +25,8 @@ HANDLERS: Mapping[StepKind, Handler] = {
     StepKind.START_PARKED: StartParked(),
     StepKind.START_BLUE: StartBlue(),
     StepKind.STOP_GREEN: StopGreen(),
+    StepKind.MAKE_EDGE: MakeEdge(),
+    StepKind.ADOPT: Adopt(),
     StepKind.AIM_EDGE: AimEdge(),
     StepKind.HOLD: HoldRequests(),
     StepKind.SWITCH_EDGE: SwitchEdge(),

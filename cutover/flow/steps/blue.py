@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from cutover.errors import EngineError, EngineGoneError, StepError
-from cutover.flow.aim import have_green_behind_edge
 from cutover.flow.context import Context
 from cutover.flow.edge import record_of
 from cutover.flow.plan import Step
+from cutover.flow.steps.aim import have_green_behind_edge
 from cutover.flow.steps.base import Passive, Prior
 from cutover.flow.steps.files import candidates
 from cutover.flow.steps.park import remove_park_network, start_parked, unpark

@@ -12,7 +12,6 @@ from cutover.edge.shape import Slot
 from cutover.engine.stack import ProjectFiles, Stack
 from cutover.errors import EdgeError, StepError
 from cutover.files import private_folder, write_atomic
-from cutover.flow.aim import aim
 from cutover.flow.context import Context
 from cutover.flow.edge import (
     containers_of,
@@ -25,12 +24,12 @@ from cutover.flow.edge import (
     targets_of,
 )
 from cutover.flow.edge_record import EdgeRecord, edge_folder, forget, save
-from cutover.flow.moving import move_ports, ways_to_edge, ways_to_green
 from cutover.flow.plan import Step
+from cutover.flow.steps.aim import aim
 from cutover.flow.steps.base import Passive, Prior
 from cutover.flow.steps.green import fetch_green
-from cutover.flow.steps.park import ensure_park_network, is_parked, park, start_parked, unpark
-from cutover.flow.takeover import clear_traces
+from cutover.flow.steps.moving import clear_redirect, move_ports, ways_to_edge, ways_to_green
+from cutover.flow.steps.park import is_parked, park, start_parked, unpark
 from cutover.model import Colour
 
 RESTART = "unless-stopped"
@@ -207,9 +206,6 @@ class Adopt(Passive):
     def undo(self, ctx: Context, step: Step, prior: Prior) -> None:
         """Give the ports back to green, the same way."""
         del step
-        assert ctx.plan.edge is not None
-        if ctx.plan.edge.redirect:
-            clear_traces(ctx.daemon, ctx.plan.project, ctx.plan.edge.image)
         record = record_of(ctx)
         edges = containers_of(ctx, record) if record is not None else []
         green = fetch_green(ctx, prior)
@@ -218,7 +214,6 @@ class Adopt(Passive):
         if held and is_parked(ctx, green):
             for container in held:
                 ctx.daemon.set_restart_policy(container.id, "no")
-            ensure_park_network(ctx)
             move_ports(ctx, sources=held, destinations=[green], ways=ways_to_green(ctx, green))
         for container in held:  # what did not go gently
             park(ctx, container)
@@ -226,3 +221,4 @@ class Adopt(Passive):
         if not green.running:
             ctx.daemon.start(green.id)
         ctx.daemon.set_restart_policy(green.id, prior["green_restart"])
+        clear_redirect(ctx)  # last: until green holds the ports again it is what keeps them answered

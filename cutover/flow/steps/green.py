@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from cutover.config import Strategy
 from cutover.errors import CutoverError, EngineError
-from cutover.flow.aim import drain, have_green_behind_edge
 from cutover.flow.context import Context
 from cutover.flow.edge import face_of, holding_edge, record_of, slot_of
 from cutover.flow.edge_record import save
 from cutover.flow.plan import Step
 from cutover.flow.proof import wait_inside
+from cutover.flow.steps.aim import drain, have_green_behind_edge
 from cutover.flow.steps.base import Passive, Prior
 from cutover.flow.steps.files import restore_files
 from cutover.flow.steps.park import ensure_park_network, remove_park_network, start_parked

@@ -14,9 +14,9 @@ from cutover.engine.successor import (
 )
 from cutover.errors import StepError
 from cutover.files import write_atomic
-from cutover.flow.aim import aim
 from cutover.flow.context import Context
 from cutover.flow.edge import record_of
+from cutover.flow.steps.aim import aim
 from cutover.flow.steps.files import candidates
 from cutover.model import COPY_OF_LABEL, Colour, Container
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from cutover.flow.aim import aim, drain, have_green_behind_edge
 from cutover.flow.context import Context
 from cutover.flow.edge import face_of, hold_of, need_record, record_of, slot_of, targets_of
 from cutover.flow.edge_record import Place, save
 from cutover.flow.plan import Step
+from cutover.flow.steps.aim import aim, drain, have_green_behind_edge
 from cutover.flow.steps.base import Passive, Prior
 from cutover.model import Colour
 
@@ -74,11 +74,11 @@ class SwitchEdge(Passive):
         if record is None:
             return
         face, slot = face_of(ctx, record), slot_of(ctx, Colour.GREEN)
-        ctx.stall.start()
         held = all(s.holding for s in face.stats().values())
         if not held and (face.down(slot) or ctx.find(Colour.GREEN) is None):
             have_green_behind_edge(ctx)
         face.switch(slot)
+        ctx.stall.start()
 
 
 class ShareEdge(Passive):

@@ -1,0 +1,101 @@
+"""Legacy ports between a colour and the edge, or two generations of it: under a redirect where that can be had."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cutover.errors import StepError
+from cutover.flow.context import Context
+from cutover.flow.edge import containers_of
+from cutover.flow.edge_record import EdgeRecord
+from cutover.flow.steps.park import ensure_park_network, park, unpark
+from cutover.flow.takeover import TakenOver, Way, clear_traces, take_over
+from cutover.model import Container
+
+
+def ways_to_edge(ctx: Context, record: EdgeRecord) -> list[Way]:
+    """Return where each legacy port leads once the edge has it: the address of the container that asks for it.
+
+    Raises:
+        StepError: no container of the edge does.
+
+    """
+    containers = containers_of(ctx, record)
+    ways = []
+    for port in record.ports:
+        for binding in port.bindings:
+            owner = next((c for c in containers if binding in c.wanted), None)
+            if owner is None:
+                raise StepError(
+                    "edge-port-missing",
+                    f"No container of the edge asks for {binding}.",
+                    evidence=[f"{c.name}: {', '.join(map(str, c.wanted)) or '-'}" for c in containers],
+                    hint="cutover edge status",
+                )
+            ways.append(Way(binding, _address(ctx, owner), port.port))
+    return ways
+
+
+def ways_to_green(ctx: Context, green: Container) -> list[Way]:
+    """Return where each legacy port leads once green has it again."""
+    return [Way(m.binding, _address(ctx, green), m.binding.target) for m in ctx.plan.moves]
+
+
+def _address(ctx: Context, container: Container) -> str:
+    now = ctx.daemon.container(container.id)
+    address = next((e.ip for e in now.endpoints if e.ip and e.network != ctx.plan.park_network), None) if now else None
+    if address is None:
+        raise StepError(
+            "no-address",
+            f"{container.name} has no address of its own.",
+            hint=f"docker inspect {container.name}",
+        )
+    return address
+
+
+def move_ports(
+    ctx: Context, *, sources: Sequence[Container], destinations: Sequence[Container], ways: Sequence[Way]
+) -> TakenOver | None:
+    """Park the sources and unpark the destinations, under a redirect where the plan says so.
+
+    Raises:
+        StepError: the redirect does not work; the sources still hold their ports.
+        EngineError: the Engine refused.
+
+    """
+    ensure_park_network(ctx)
+
+    def all_parked() -> None:
+        for container in sources:
+            park(ctx, container)
+
+    def all_unparked() -> None:
+        for container in destinations:
+            unpark(ctx, container)
+
+    edge = ctx.plan.edge
+    if edge is None or not edge.redirect:
+        all_parked()
+        all_unparked()
+        return None
+    moved = take_over(
+        ctx.daemon,
+        ctx.plan.project,
+        edge.image,
+        ways=ways,
+        sources=sources,
+        park=all_parked,
+        unpark=all_unparked,
+        cut_after_s=ctx.edge.cut_after_s,
+        note=ctx.note,
+        clock=ctx.clock,
+    )
+    ctx.note(str(moved))
+    return moved
+
+
+def clear_redirect(ctx: Context) -> None:
+    """Remove what a take-over left that was cut short: helpers, the table. Nothing happens where nothing is left."""
+    edge = ctx.plan.edge
+    if edge is not None and edge.redirect and clear_traces(ctx.daemon, ctx.plan.project, edge.image):
+        ctx.note("removed what a take-over of the ports had left: its redirect or its helpers")
