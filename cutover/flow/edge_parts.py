@@ -8,6 +8,7 @@ from cutover.edge.shape import PATH, EdgePort, Mode
 from cutover.flow.edge_plan import EdgePlan
 from cutover.flow.plan import FileEdit, Move, Parts, StepKind
 from cutover.flow.request import SwapRequest
+from cutover.flow.roll import called
 from cutover.model import PortBinding
 from cutover.probes import Kind, ProbeSpec
 
@@ -22,10 +23,11 @@ def edge_steps(request: SwapRequest, edge: EdgePlan, moves: tuple[Move, ...], ed
 
 
 def _blue_first(request: SwapRequest) -> Parts:
-    green, blue = request.green, request.blue
+    green, blue = called(request)
+    beside = "a second container beside the first" if request.rolls else "from the edited file"
     parts: Parts = [
-        (StepKind.CREATE_BLUE, blue, "from the edited file" if green != blue else "a second container beside the old"),
-        (StepKind.START_BLUE, blue, f"{green} serves meanwhile" if green != blue else "the old one serves meanwhile"),
+        (StepKind.CREATE_BLUE, blue, beside),
+        (StepKind.START_BLUE, blue, f"{green} serves meanwhile"),
         (StepKind.PROVE_INSIDE, blue, "nothing changes for clients before it answers"),
     ]
     if request.suites:
@@ -34,7 +36,7 @@ def _blue_first(request: SwapRequest) -> Parts:
 
 
 def _adoption(request: SwapRequest, ports: str, edits: tuple[FileEdit, ...]) -> Parts:
-    green = request.green
+    green, _ = called(request)
     return [
         (StepKind.PARK_NETWORK, f"for {green}", "a container on it runs without its host ports"),
         (StepKind.MAKE_EDGE, ports, f"there is none yet; it forwards to {green} at first"),
@@ -47,23 +49,24 @@ def _edits(request: SwapRequest, edits: tuple[FileEdit, ...]) -> Parts:
     if not edits:
         return []
     files = ", ".join(e.path.name for e in edits)
-    cause = f"{request.green} asks for the image {request.image}" if request.image else "the edge publishes the ports"
+    changed = f"{request.green} has the image {request.image} from now on"
+    cause = changed if request.image else "the edge publishes the ports"
     return [(StepKind.EDIT_FILES, files, cause)]
 
 
 def _flip(request: SwapRequest, edge: EdgePlan, ports: str) -> Parts:
-    blue = request.blue
+    green, blue = called(request)
     aim = (StepKind.AIM_EDGE, blue, f"the edge sees it alive before {ports} go there")
     if edge.share_percent is not None:
         return [
             aim,
-            (StepKind.SHARE_EDGE, f"{edge.share_percent:g} %", f"a canary: the rest stays with {request.green}"),
+            (StepKind.SHARE_EDGE, f"{edge.share_percent:g} %", f"a canary: the rest stays with {green}"),
         ]
     return [aim, (StepKind.SWITCH_EDGE, ports, "every new request; those in flight end where they are")]
 
 
 def _exclusive(request: SwapRequest, ports: str) -> Parts:
-    green, blue = request.green, request.blue
+    green, blue = called(request)
     parts: Parts = [
         (StepKind.CREATE_BLUE, blue, f"while {green} serves"),
         (StepKind.HOLD, ports, f"requests wait while neither {green} nor {blue} can answer"),

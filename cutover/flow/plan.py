@@ -112,7 +112,8 @@ class Plan:
 
     `green_fails` are the probes that green itself does not satisfy: the way back cannot ask them. `why` says why this
     strategy was taken, where cutover chose it. `rolls` is the ID of green's container where blue is a new container of
-    the same service, None where they are two services. `inverses` take the edits back in files edited since.
+    the same service, None where they are two services; `images` is then what both are made from. `inverses` take the
+    edits back in files edited since.
     """
 
     project: str
@@ -132,19 +133,26 @@ class Plan:
     why: str = ""
     edge: EdgePlan | None = None
     rolls: str | None = None
+    images: tuple[str, str] | None = None
     inverses: tuple[Mapping[str, object], ...] = ()
 
     def text(self) -> str:
         """Return the plan as a person reads it and as a test compares it."""
         ports = ", ".join(str(m.binding) if m.binding.target == m.blue_target else _retargeted(m) for m in self.moves)
+        verb = "roll" if self.rolls else "swap"
         lines = [
-            f"swap {self.green} -> {self.blue} in project {self.project} by {self.strategy}: ports {ports}",
+            f"{verb} {self.what} in project {self.project} by {self.strategy}: ports {ports}",
             *(f"  {s.id:<4}{s.title:<52} {s.cause}".rstrip() for s in self.steps),
             *([f"by {self.strategy}: {self.why}"] if self.why else []),
             f"predicted silence of the legacy ports: {self.stall_text()}",
             *(f"note: {w}" for w in self.warnings),
         ]
         return "\n".join(lines)
+
+    @property
+    def what(self) -> str:
+        """Return what is replaced by what, in a few words."""
+        return what_of(self.green, self.blue, self.images)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the plan as `--dry-run --json` prints it."""
@@ -153,6 +161,7 @@ class Plan:
             "strategy_cause": self.why,
             "green": self.green,
             "blue": self.blue,
+            "images": list(self.images) if self.images else None,
             "ports": [m.binding.host_port for m in self.moves],
             "steps": [
                 {"id": s.id, "kind": str(s.kind), "resource": s.resource, "cause": s.cause, "state": "pending"}
@@ -180,6 +189,7 @@ class Plan:
             "green_fails": list(self.green_fails),
             "edge": self.edge.as_dict() if self.edge else None,
             "rolls": self.rolls,
+            "images": list(self.images) if self.images else None,
             "inverses": [dict(i) for i in self.inverses],
         }
 
@@ -203,6 +213,7 @@ class Plan:
             green_fails=tuple(data.get("green_fails", ())),
             edge=EdgePlan.from_dict(data["edge"]) if data.get("edge") else None,
             rolls=data.get("rolls"),
+            images=images_in(data),
             inverses=tuple(data["inverses"]) if "inverses" in data else _move_back(data),
         )
 
@@ -215,6 +226,20 @@ class Plan:
         """Return the predicted silence, with what it rests on."""
         seconds = "unknown" if self.stall_predicted_s is None else f"{self.stall_predicted_s:.2f} s"
         return f"{seconds} ({self.stall_cause})"
+
+
+def images_in(data: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return what both containers of a rolled service are made from, read from a run's header."""
+    before, after = data.get("images") or (None, None)
+    return (str(before), str(after)) if before and after else None
+
+
+def what_of(green: str, blue: str, images: tuple[str, str] | None) -> str:
+    """Return what is replaced by what, in a few words; `images` where one service is, by itself."""
+    if images is None:
+        return f"{green} -> {blue}"
+    before, after = images
+    return f"{green} ({before} -> {after})" if before != after else f"{green} ({after}, made anew)"
 
 
 def rounded(seconds: float | None) -> float | None:

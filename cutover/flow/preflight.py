@@ -29,8 +29,7 @@ def check(state: ObservedState, request: SwapRequest) -> Container:
     _disk_has_room(state)
     green = green_of(state, request)
     _blue_can_run(state, request)
-    if not request.rolls:
-        _own_ports_of_blue_are_free(state, request)
+    _own_ports_of_blue_are_free(state, request)
     if request.strategy is Strategy.RELINK:
         can_be_parked(state, request, green)
     return green
@@ -40,9 +39,10 @@ def _services_make_sense(state: ObservedState, request: SwapRequest) -> None:
     for colour, name in (("green", request.green), ("blue", request.blue)):
         if name not in state.services:
             near = difflib.get_close_matches(name, state.services, n=1)
+            role = "" if request.rolls else f" ({colour})"
             raise UsageError(
                 "unknown-service",
-                f"There is no service {name!r} ({colour}) in project {state.project}"
+                f"There is no service {name!r}{role} in project {state.project}"
                 + (f"; did you mean {near[0]!r}?" if near else "."),
                 evidence=[f"services: {', '.join(sorted(state.services))}"],
                 hint="docker compose config --services",

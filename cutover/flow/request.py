@@ -98,7 +98,7 @@ def swap_request(options: Options, settings: Settings) -> SwapRequest:
     return SwapRequest(
         green=options.service or _named("green", options.green or settings.green),
         blue=options.service or _named("blue", options.blue or settings.blue),
-        ports=tuple(dict.fromkeys(PortRequest.parse(p) for p in options.ports or settings.ports)),
+        ports=_ports(options, settings),
         strategy=Strategy(options.strategy) if options.strategy else settings.strategy,
         probes=probes_of(options, settings),
         observe_s=settings.observe_s if options.observe_s is None else options.observe_s,
@@ -112,11 +112,23 @@ def swap_request(options: Options, settings: Settings) -> SwapRequest:
     )
 
 
+def _ports(options: Options, settings: Settings) -> tuple[PortRequest, ...]:
+    """Return the ports that were named; those of cutover.yaml are for green and blue, not for a service that rolls."""
+    named = options.ports or (() if options.service else settings.ports)
+    return tuple(dict.fromkeys(PortRequest.parse(p) for p in named))
+
+
 def _see_roll(options: Options) -> None:
     if options.service and (options.green or options.blue):
         raise UsageError(
             "service-and-colours",
             "--service replaces a service by itself; --green and --blue name two.",
+            hint=f"cutover swap --service {options.service}",
+        )
+    if options.service and options.ports:
+        raise UsageError(
+            "service-and-ports",
+            "--service hands over every port that the service keeps; --port chooses between two services.",
             hint=f"cutover swap --service {options.service}",
         )
     if options.image and not options.service:

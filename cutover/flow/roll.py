@@ -1,4 +1,4 @@
-"""A service that is replaced by a new container of itself: which ports it keeps, and what a person should know; pure."""
+"""A service that is replaced by a new container of itself: which ports it keeps, what a person should know; pure."""
 
 from __future__ import annotations
 
@@ -30,9 +30,7 @@ def images_of(state: ObservedState, request: SwapRequest) -> tuple[str, str] | N
     return state.of_service(request.green)[0].image, request.image or image_of(state, request.green)
 
 
-def rolled_bindings(
-    state: ObservedState, request: SwapRequest, green: Container
-) -> list[tuple[PortBinding, int]]:
+def rolled_bindings(state: ObservedState, request: SwapRequest, green: Container) -> list[tuple[PortBinding, int]]:
     """Return what the old container hands to the new one: each fixed port that the files still give it, with where to.
 
     Raises:
