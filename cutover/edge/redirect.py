@@ -1,8 +1,9 @@
 """New connections of host ports, sent elsewhere for a while: an nftables table, as text. Pure.
 
 One table of our own, so that it can be found and removed by name, and nobody else's rule is touched. Its chains come
-before Docker's (`dstnat`, -100). A NAT chain sees the first packet of a connection only, so old connections stay where
-they are. What is redirected arrives at 127.0.0.1 or ::1 where it comes from this host, else at the address of the
+before Docker's (`dstnat`, -100). Only what opens a connection (SYN) is matched, so old connections stay where they are:
+a NAT chain sees the first packet of each connection, but where nothing tracked connections before (IPv6, mostly), or
+Docker has just made the kernel forget them, that packet can be any. What is redirected arrives at 127.0.0.1 or ::1 where it comes from this host, else at the address of the
 interface that it came in by (source: Linux, `nf_nat_redirect.c`).
 """
 
@@ -22,6 +23,7 @@ PREFIX = "cutover_"
 PRIORITY = -150
 REDIRECTING = ("before", "own")
 """The chains that redirect: connections of others, and those of this host itself."""
+OPENING = "tcp flags & (fin | syn | rst | ack) == syn"
 ANY4, ANY6 = "0.0.0.0", "::"  # noqa: S104
 
 
@@ -88,7 +90,7 @@ class Redirect:
         """
         # An address of its own beats all addresses: the first rule that matches decides.
         ordered = sorted(self.rules, key=lambda r: (r.host_ip in {"", ANY4, ANY6}, r.host_port, r.host_ip))
-        rules = [f"    fib daddr type local {r.match} redirect to :{r.temporary}" for r in ordered]
+        rules = [f"    {OPENING} fib daddr type local {r.match} redirect to :{r.temporary}" for r in ordered]
         temporary = ", ".join(str(port) for port in sorted({r.temporary for r in self.rules}))
         lines = [
             f"table inet {self.table} {{",

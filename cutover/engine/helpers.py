@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import docker.errors
+from docker.types import LogConfig
 
 from cutover.clock import Deadline
 from cutover.engine.daemon import Daemon
@@ -27,6 +28,8 @@ ROLE_LABEL = "io.cutover.helper"
 _FRAME = struct.Struct(">BxxxL")
 _STDOUT = 1
 _CHUNK = 65536
+CPU_SHARES = 8192
+"""Eight times a container's usual share: a helper does little, and that in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +140,8 @@ def start_helper(daemon: Daemon, helper: Helper, first: Mapping[str, Any]) -> Ta
         security_opt=["no-new-privileges"],
         read_only=True,
         binds=[f"{source}:{target}:ro" for source, target in helper.volumes.items()],
-        log_config={"type": "none", "config": {}},
+        cpu_shares=CPU_SHARES,
+        log_config=LogConfig(type=LogConfig.types.NONE),
     )
     with translated(f"Starting the helper container {helper.name}"):
         created = api.create_container(

@@ -61,12 +61,13 @@ class TakenOver:
     """What a take-over did to connections, and how long the redirect stood.
 
     `at_rest` and `late` count connections of the old containers that were cut between two requests, and at the
-    deadline; `passing_at_rest` and `passing_late` those that came in while the redirect stood; `reset` of them saw a
+    deadline; `raced` of the former got a question in that very moment. `passing_at_rest` and `passing_late` those that came in while the redirect stood; `reset` of them saw a
     RST. `closed` ended by themselves meanwhile.
     """
 
     at_rest: int = 0
     late: int = 0
+    raced: int = 0
     reset: int = 0
     closed: int = 0
     passing_at_rest: int = 0
@@ -137,6 +138,7 @@ def take_over(
     return TakenOver(
         at_rest=sum(c["at_rest"] for c in cut),
         late=sum(map(_late, cut)),
+        raced=sum(c["raced"] for c in cut),
         reset=sum(c["reset"] for c in cut),
         closed=sum(c["by_themselves"] for c in cut),
         passing_at_rest=passed["at_rest"],

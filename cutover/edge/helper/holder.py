@@ -25,22 +25,18 @@ class Holders:
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._held: dict[int, tuple[int, int]] = {}
 
-    def shut(self, inode: int) -> bool:
-        """Shut a socket down in both directions; False where its process cannot be reached."""
+    def borrow(self, inode: int) -> socket.socket | None:
+        """Return another process's socket, None where that process cannot be reached."""
         if inode not in self._held:
             self._held = dict(_sockets())
         pid, number = self._held.get(inode, (0, 0))
         copy = self._copy(pid, number) if pid else -1
         if copy < 0:
-            return False
-        with socket.socket(fileno=copy) as held:
-            if os.fstat(copy).st_ino != inode:  # closed meanwhile, and the number given to another
-                return False
-            try:
-                held.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                return False
-        return True
+            return None
+        if os.fstat(copy).st_ino != inode:  # closed meanwhile, and the number given to another
+            os.close(copy)
+            return None
+        return socket.socket(fileno=copy)
 
     def _copy(self, pid: int, number: int) -> int:
         try:

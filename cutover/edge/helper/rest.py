@@ -16,13 +16,13 @@ HURRIED_S = 0.0005
 UNTAUGHT_S = 0.25
 IN_TIME = 0.5
 """The part of a client's usual thinking time within which it may be cut: later its next request may be under way."""
-LONG_THINK_S = 0.05
-"""Who thinks for so long can be cut at any moment of it: the risk is the time that a cut takes, divided by this."""
 TAUGHT = 2
 PAUSES = 3.0
 SLOWEST_S = 1.0
 REMEMBERED = 8
-IMPATIENT = 0.5
+IMPATIENT = 0.6
+BLIND_S = 0.005
+"""What passed in a gap of the looks that is longer than this teaches nothing: it may have been several turns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Watch:
         self.received, self.sent = received, sent
 
     def _ask(self, now: float, since: float) -> None:
-        if self.answered_last and self.received:
+        if self.answered_last and self.received and now - since <= BLIND_S:
             think_s = max(0.0, since - self.answered)
             self.turns.append(Turn(self.delay_s, self.pause_s, self.sent - self.before_answer, think_s))
         if self.answered_last:
@@ -96,8 +96,7 @@ class Watch:
             return True
         if len(self.turns) < TAUGHT:
             return quiet >= max(UNTAUGHT_S * patience, HURRIED_S)
-        slowest = min(max(t.delay_s for t in self.turns), SLOWEST_S)
-        if now - self.asked < slowest * patience:  # another question may be in work
+        if now - self.asked < min(self._usual_delay(), SLOWEST_S) * patience:  # another question may be in work
             return False
         settled = max(min(SETTLED_S, self.think_s / 4), HURRIED_S, PAUSES * self._longest_pause())
         return quiet >= settled * min(1.0, 2 * patience) and (self._in_time(quiet) or patience <= 0)
@@ -108,12 +107,16 @@ class Watch:
         known = sorted(t.think_s for t in self.turns)
         return known[len(known) // 4] if known else 0.0
 
+    def _usual_delay(self) -> float:
+        known = sorted(t.delay_s for t in self.turns)
+        return known[3 * len(known) // 4]
+
     def _longest_pause(self) -> float:
         return max((self.pause_s, *(t.pause_s for t in self.turns)))
 
     def _in_time(self, quiet: float) -> bool:
         """Say whether the client's next question is not due yet."""
-        return self.think_s >= LONG_THINK_S or quiet + self.blur_s <= IN_TIME * self.think_s
+        return quiet + self.blur_s <= IN_TIME * self.think_s
 
     @property
     def restless(self) -> bool:
