@@ -11,6 +11,7 @@ from benching.figures import Figures
 MOST_SILENT_S = 0.1
 MOST_ADDED_S = 0.025
 """How far p99.9 may lie above that of the quiet edge."""
+LATE_CLIENT_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +61,18 @@ class Swaps:
         }
         return [words for words, bad in rules.items() if bad]
 
+    @property
+    def doubtful(self) -> bool:
+        """Say whether the clients themselves were so late that silences and quantiles may be theirs."""
+        return self.lag_s.get("p99.9", 0.0) > LATE_CLIENT_S
+
     def as_dict(self) -> dict[str, Any]:
         """Return JSON-ready data, with the verdict by the limits of the project."""
         faults = self.faults()
         both = (self.quiet, self.swapping)
         return {
             "ok": not faults,
+            "doubtful": self.doubtful,
             "faults": faults,
             "swaps": self.done,
             "requests": sum(each.requests for each in both),
@@ -102,6 +109,7 @@ class Swaps:
                 *rows,
                 f"longest silence by kind of client, in ms: {by}; connections broken: {broken}",
                 late,
+                *(["DOUBTFUL: this machine was too busy for its own clients"] if self.doubtful else []),
                 "as it must be" if not faults else "NOT as it must be: " + "; ".join(faults),
             ]
         )
