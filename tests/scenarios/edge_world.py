@@ -10,6 +10,7 @@ import time
 import urllib.request
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Self
 
 import docker
 import zmq
@@ -26,7 +27,8 @@ class EdgeRig(Rig):
         """Write the project's files."""
         super().write()
         settings = self.folder / "cutover.yaml"
-        settings.write_text(settings.read_text().replace("strategy: relink", "strategy: edge"))
+        asked = settings.read_text().replace("strategy: relink", "strategy: edge")
+        settings.write_text(f"{asked}edge: {{image: {self.edge_image}}}\n")
 
     def edges(self) -> list[str]:
         """Return the names of the edge's containers, running or not."""
@@ -84,7 +86,7 @@ class Clients:
     longest_s: float = 0.0
     reopened: int = 0
 
-    def __enter__(self) -> Clients:
+    def __enter__(self) -> Self:
         """Begin to ask."""
         self._over = threading.Event()
         asks = (self._new, self._kept, self._req)

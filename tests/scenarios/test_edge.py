@@ -94,7 +94,7 @@ def test_exclusive_holds(rig):
 
 
 def test_the_edge_goes_back_by_itself(rig):
-    """Blue is killed after the swap: green, still warm, answers within a second, and a rollback makes it so for good."""
+    """Blue is killed after the swap: green, still warm, answers within a second; a rollback makes it so for good."""
     assert rig.swap("--observe", "0").code == 0
     subprocess.run(["docker", "kill", f"{rig.project}-new-1"], check=True, capture_output=True)
     rig.wait_answer("old", 2.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cutover.errors import EngineError, EngineGoneError, StepError
 from cutover.flow.context import Context
-from cutover.flow.edge import record_of
+from cutover.flow.edge import face_of, record_of, slot_of
 from cutover.flow.plan import Step
 from cutover.flow.steps.aim import have_green_behind_edge
 from cutover.flow.steps.base import Passive, Prior
@@ -167,6 +167,7 @@ class StopGreen(Passive):
             return
         green = have_green_behind_edge(ctx)
         ctx.daemon.set_restart_policy(green.id, prior["restart_policy"])
+        face_of(ctx).switch(slot_of(ctx, Colour.GREEN))  # told while green was down, the edge may have stayed with blue
 
 
 class StartParked(Passive):
