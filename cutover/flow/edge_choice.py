@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from cutover.edge.shape import Mode, Slot
 from cutover.errors import UsageError
@@ -13,6 +15,9 @@ from cutover.flow.plan import Move
 from cutover.flow.request import SwapRequest
 from cutover.flow.session import Session
 from cutover.probes import Kind
+
+if TYPE_CHECKING:
+    from cutover.flow.takeover import Survey
 
 ZMQ = "zmq"
 """What `edge.ports` says where it leaves to us which ZeroMQ socket a colour binds."""
@@ -41,17 +46,17 @@ def edge_plan(session: Session, state: ObservedState, request: SwapRequest, move
             exclusive=request.exclusive,
             share_percent=request.share_percent,
         )
-    from cutover.flow.takeover import can_take_over  # noqa: PLC0415
+    from cutover.flow.takeover import survey  # noqa: PLC0415
 
     assert state.edge_image is not None
     settings = session.settings.edge
     with ThreadPoolExecutor(max_workers=1) as pool:
-        refused = pool.submit(can_take_over, session.daemon, state.edge_image)
+        surveyed = pool.submit(survey, session.daemon, state.edge_image)
         modes = {port: mode_of(session, request, moves, port) for port in {m.binding.host_port for m in moves}}
-        refusal = refused.result()
+        found = surveyed.result()
     return EdgePlan(
         adopt=True,
-        redirect=refusal is None,
+        redirect=found.refusal is None,
         generation=FIRST_GENERATION,
         image=state.edge_image,
         networks=_networks(session, state, request),
@@ -59,7 +64,18 @@ def edge_plan(session: Session, state: ObservedState, request: SwapRequest, move
         green_slot=Slot.A,
         exclusive=request.exclusive,
         share_percent=request.share_percent,
+        notes=tuple(_notes(found)),
     )
+
+
+def _notes(found: Survey) -> Iterator[str]:
+    if found.refusal is not None:
+        yield f"the ports cannot be redirected while they move to the edge ({found.refusal}): there is a short gap"
+    if found.external_blocked is not None:
+        yield (
+            "while the ports move to the edge, this host's firewall may keep new connections from other machines "
+            f"waiting for a second or two: {found.external_blocked}"
+        )
 
 
 def mode_of(session: Session, request: SwapRequest, moves: tuple[Move, ...], port: int) -> Mode:

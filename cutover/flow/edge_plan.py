@@ -15,7 +15,8 @@ class EdgePlan:
     """How a swap uses the edge.
 
     `adopt`: there is none yet, and it takes the ports over from green; `redirect`: without a gap (design: adoption).
-    `green_slot` is where green is or will be. `share_percent` is a canary's first step, None for a whole swap.
+    `green_slot` is where green is or will be. `share_percent` is a canary's first step, None for a whole swap. `notes`
+    is what a person should know of it beforehand.
     """
 
     adopt: bool
@@ -27,6 +28,7 @@ class EdgePlan:
     green_slot: Slot
     exclusive: bool = False
     share_percent: float | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def blue_slot(self) -> Slot:

@@ -67,7 +67,7 @@ def plan_swap(
         commit=request.commit,
         stall_predicted_s=seconds,
         stall_cause=cause,
-        warnings=tuple(_warnings(state, request, moves)),
+        warnings=(*_warnings(state, request, moves), *(edge.notes if edge else ())),
         why=why,
         edge=edge,
         rolls=state.of_service(request.green)[0].id if request.rolls else None,
