@@ -17,6 +17,7 @@ from cutover.model import PortBinding
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,252}")
 PATH = re.compile(r"/[A-Za-z0-9/_.~%+,;:@=&?-]{0,1023}")
+ADDRESS = re.compile(r"[0-9A-Fa-f:.]{2,45}")
 HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}")
 """A header or cookie name (RFC 9110, token)."""
 
@@ -95,6 +96,7 @@ class Target:
     def __post_init__(self) -> None:
         """Refuse what cannot stand in a configuration file."""
         valid(NAME, self.name, "a container's name")
+        valid(ADDRESS, self.address, "an address")  # ipaddress takes any text, lines too, after fe80::1%
         ipaddress.ip_address(self.address)
         if not 0 < self.port < 65536:  # noqa: PLR2004
             raise UsageError("bad-port", f"{self.port} is no port.")

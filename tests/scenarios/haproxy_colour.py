@@ -4,6 +4,8 @@ Every POST is told on stdout, so that a request that was delivered twice is seen
 """
 
 import asyncio
+import base64
+import hashlib
 import os
 import sys
 
@@ -21,7 +23,7 @@ async def serve(reader, writer):
             headers = {k.lower(): v.strip() for k, _, v in (r.partition(":") for r in rest if r)}
             path, _, argument = target.strip("/").partition("/")
             if path == "websocket":
-                return await tunnel(reader, writer)
+                return await tunnel(reader, writer, headers["sec-websocket-key"])
             body = await read_body(reader, writer, headers)
             if method == "POST":
                 sys.stdout.write(f"POST {target} {len(body)}\n")
@@ -68,7 +70,9 @@ async def answer(writer, path, argument, body, head):
         case "stream":
             return await stream(writer, int(argument))
     text = f"{NAME}\n".encode()
-    return writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nX-Colour: %b\r\n\r\n%b" % (len(text), NAME.encode(), text))
+    return writer.write(
+        b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nX-Colour: %b\r\n\r\n%b" % (len(text), NAME.encode(), text)
+    )
 
 
 async def stream(writer, events):
@@ -83,9 +87,11 @@ async def stream(writer, events):
     writer.write(b"0\r\nX-End: yes\r\n\r\n")
 
 
-async def tunnel(reader, writer):
+async def tunnel(reader, writer, key):
     """Switch protocols, then echo whatever comes, as a WebSocket would."""
-    writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+    accept = base64.b64encode(hashlib.sha1(f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode()).digest()).decode()
+    lines = ["HTTP/1.1 101 Switching Protocols", "Connection: Upgrade", "Upgrade: websocket"]
+    writer.write("\r\n".join([*lines, f"Sec-WebSocket-Accept: {accept}", "", ""]).encode())
     await echo(reader, writer)
 
 

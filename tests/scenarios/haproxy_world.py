@@ -7,6 +7,7 @@ import http.client
 import os
 import secrets
 import socket
+import sys
 import threading
 import time
 from collections import Counter
@@ -103,7 +104,7 @@ class Running:
 
     def close(self):
         """Stop it, and show what it said if the test failed."""
-        print(self.container.logs().decode())
+        sys.stdout.write(self.container.logs().decode())
         self.container.remove(force=True)
 
     def ask(self, path="/", method="GET", body=None, headers=None, timeout=20):

@@ -297,7 +297,9 @@ def test_another_address_of_the_same_colour_is_found(edge):
 def test_streams_stay_where_they_are(edge):
     """Tunnels of TCP and of WebSocket, and a stream of events, live through a flip; who comes after is with blue."""
     with edge.raw(edge.world.tcp) as stream, edge.raw() as tunnel, edge.raw() as events:
-        tunnel.sendall(b"GET /websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+        ask = ["GET /websocket HTTP/1.1", "Host: x", "Connection: Upgrade", "Upgrade: websocket"]
+        more = ["Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]
+        tunnel.sendall("\r\n".join([*ask, *more, "", ""]).encode())
         assert tunnel.recv(999).startswith(b"HTTP/1.1 101")
         events.sendall(b"GET /stream/10 HTTP/1.1\r\nHost: x\r\n\r\n")
         stream.sendall(b"1")
@@ -309,7 +311,7 @@ def test_streams_stay_where_they_are(edge):
             wire.sendall(b"2")
             assert wire.recv(99) == b"green:2"
         seen = b""
-        while b"X-End" not in seen.partition(b"\r\n\r\n")[2]:
+        while b"x-end" not in seen.partition(b"\r\n\r\n")[2].lower():
             seen += events.recv(999)
         assert seen.count(b"data: green") == 10
     assert edge.ask()[1] == "blue\n"
@@ -331,7 +333,13 @@ def test_http_passes_as_it_is(edge):
         chunks.sendall(head + b"3\r\nabc\r\n2\r\nde\r\n0\r\nX-Sum: 5\r\n\r\n")
         assert chunks.recv(999).endswith((b"abcde+X-Sum: 5", b"abcde+x-sum: 5"))
     with edge.raw() as client:
-        lines = [b"GET /head HTTP/1.1", b"Host: there:1", b"User-Agent: me", b"X-Long: " + b"l" * 20_000, b"Accept: */*"]
+        lines = [
+            b"GET /head HTTP/1.1",
+            b"Host: there:1",
+            b"User-Agent: me",
+            b"X-Long: " + b"l" * 20_000,
+            b"Accept: */*",
+        ]
         client.sendall(b"\r\n".join([*lines, b"", b""]))
         seen = b""
         while seen.count(b"\r\n\r\n") < 2:

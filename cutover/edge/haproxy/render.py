@@ -140,7 +140,8 @@ RESOLVERS: Final = (
     "timeout retry 500ms",
     # A colour that is stopped or parked has no name for a while. HAProxy would forget its address, and a server
     # without one cannot be given one at run time: health checks say whether it is alive, not the name.
-    *(f"hold {status} 7d" for status in ("nx", "other", "refused", "timeout", "obsolete")),
+    *(f"hold {status} 7d" for status in ("nx", "other", "refused", "timeout")),
+    "hold obsolete 1s",  # an address that a valid answer does not have any more is left at once
 )
 HEADERS: Final = (
     "Accept",
