@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from collections.abc import Iterable
+from operator import itemgetter
 
 import zmq
 
@@ -77,12 +78,11 @@ class AskPort(Port):
         self._queues.setdefault(client, deque()).append(token)
         if self.hold is not None or self.serving is None:
             self._waited = True
-        size = _size(body)
-        if self._waited and (len(self._held) >= self._bounds.limit or self._held_bytes + size > HELD_BYTES):
+        if self._waited and (len(self._held) >= self._bounds.limit or self._held_bytes + size(body) > HELD_BYTES):
             self._overflow(token, entry, FULL)
             return
         self._held.append((token, entry, False))
-        self._held_bytes += size
+        self._held_bytes += size(body)
         self._credit += 1  # else a queue that fills as fast as it is let go would never empty
         self.forward()
 
@@ -100,7 +100,7 @@ class AskPort(Port):
                 self.read(False)
                 return
             self._held.popleft()
-            self._held_bytes -= _size(entry[3])
+            self._held_bytes -= size(entry[3])
             self._credit -= 1
             self.loop.soon(self.run)  # sending may have swallowed the news that there is something to read
         self._waited = self._paced = False
@@ -150,14 +150,22 @@ class AskPort(Port):
             client, prefix, since, body = link.pending.pop(token)
             if reason == LOST and self.reader.may_replay(body):
                 counted.replayed += 1
-                self._held_bytes += _size(body)
+                self._held_bytes += size(body)
                 again.append((token, (client, prefix, clock(), body), True))
                 continue
             counted.lost += 1
             counted.errors += 1
             self.samples.append((link.slot.name == "b", clock() - since, True))
             self.answer(token, client, self.own_reply(prefix, self.reader.lost(reason)))
-        self._held.extendleft(reversed(again))
+        self._held = deque(sorted([*again, *self._held], key=itemgetter(0)))
+
+    def wait_again(self, requests: list[Waiting]) -> None:
+        """Have requests wait, before all that came later, that were handed out and not given to anybody."""
+        self.engage()
+        for _, entry, _ in requests:
+            self._held_bytes += size(entry[3])
+        self._held = deque(sorted([*requests, *self._held], key=itemgetter(0)))
+        self.loop.soon(self.forward)
 
     def unlinked(self, slot: Slot, link: Link) -> bool:
         """Take what a colour had answered before its connection went, and deal with the rest."""
@@ -219,7 +227,7 @@ class AskPort(Port):
                     self.lose(link, late, LATE)
         while self._held and self._held[0][1][2] < now - self._bounds.timeout_s:
             token, entry, _ = self._held.popleft()
-            self._held_bytes -= _size(entry[3])
+            self._held_bytes -= size(entry[3])
             self._overflow(token, entry, WAITED)
         if self.order_s is not None and self._done:
             self._pass_by(now - self.order_s)
@@ -329,5 +337,6 @@ def _older(link: Link, before: float) -> list[bytes]:
     return found
 
 
-def _size(body: Frames | None) -> int:
+def size(body: Frames | None) -> int:
+    """Return how large a body is, in bytes."""
     return 0 if body is None else len(body) if isinstance(body, bytes) else sum(map(len, body))

@@ -15,10 +15,11 @@ from typing import ClassVar
 import zmq
 
 from cutover.edge.broker import wire
-from cutover.edge.broker.asking import KEPT_BYTES, AskPort, clock
+from cutover.edge.broker.asking import KEPT_BYTES, AskPort, clock, size
 from cutover.edge.broker.codec import FULL, LOST
+from cutover.edge.broker.limb import Client, Limb, is_req
 from cutover.edge.broker.link import Entry, Link, Slot, World
-from cutover.edge.broker.loop import Handler, log
+from cutover.edge.broker.loop import log
 from cutover.edge.broker.port import Port
 from cutover.edge.broker.wire import NOBLOCK
 
@@ -27,65 +28,14 @@ BATCH = 64
 FRAMES = 256
 LIMB_WINDOW = 1000
 """So many requests of a client may be unanswered; of more, the oldest is taken for a message that has no answer."""
-LIMB_QUEUE = 1000
-CONNECT_S = 2.0
+CONNECT_S = 1.5
+CONNECTING = 64
+"""So many connections to colours are made at a time: a ROUTER's backlog is 100, and what is beyond waits a second."""
+ALONE_S = 0.3
+"""So long after a client's connection went it may turn out that the whole colour did: their heartbeats differ."""
 LAST_WORDS_S = 0.1
 GONE_S = 60.0
 """So long a client with an identity of its own may be away and find its connection again."""
-
-
-class Limb:
-    """The connection of one client to one colour. It is not made again: when it is gone, so is what was in flight."""
-
-    def __init__(self, world: World, client: Client, link: Link) -> None:
-        self.client = client
-        self.link = link
-        self.waiting: deque[bytes] = deque()
-        self.made = clock()
-        self.up = False
-        self.dead = False
-        self.give: Handler = lambda: None
-        self.queue: list[list[bytes]] = []
-        self.socket = wire.towards(world.context, zmq.DEALER, world.settings)
-        self.socket.setsockopt(zmq.RECONNECT_IVL, -1)
-        self.socket.setsockopt(zmq.SNDHWM, 0)  # bounded by LIMB_WINDOW; and so "cannot send" means "is gone"
-        if client.named:
-            self.socket.setsockopt(zmq.ROUTING_ID, client.identity)
-        self.descriptor = int(self.socket.getsockopt(zmq.FD))
-        self.socket.connect(link.endpoint)
-
-    def send(self, frames: list[bytes]) -> bool:
-        """Send a message, or keep it until the handshake is done; False: the connection is gone."""
-        if not self.up:
-            self.queue.append(frames)
-            return len(self.queue) <= LIMB_QUEUE
-        try:
-            self.socket.send_multipart(frames, NOBLOCK)
-        except zmq.Again:
-            return False
-        return True
-
-    def look(self) -> int:
-        """Return what the socket is ready for; send what waited for the handshake."""
-        events = int(self.socket.getsockopt(zmq.EVENTS))
-        if not self.up and events & zmq.POLLOUT:
-            self.up = True
-            waiting, self.queue = self.queue, []
-            for frames in waiting:
-                self.send(frames)
-        return events
-
-
-class Client:
-    """One client: its connections to colours, and the descriptor by which the front's monitor tells that it left."""
-
-    def __init__(self, identity: bytes, descriptor: int, *, strict: bool) -> None:
-        self.identity = identity
-        self.named = not identity.startswith(b"\0")
-        self.descriptor = descriptor
-        self.strict = strict
-        self.limbs: dict[Link, Limb] = {}
-        self.gone_at: float | None = None
 
 
 class RoutedPort(AskPort):
@@ -100,6 +50,8 @@ class RoutedPort(AskPort):
         self._clients: dict[bytes, Client] = {}
         self._by_descriptor: dict[int, Client] = {}
         self._touched: dict[Limb, None] = {}
+        self._to_connect: deque[Limb] = deque()
+        self._connecting: set[Limb] = set()
         self._quota = 1
         super().__init__(world, number)
         self._monitor = self.front.get_monitor_socket(wire.GONE)
@@ -145,9 +97,7 @@ class RoutedPort(AskPort):
             limb = client.limbs.get(link) or self._connect(client, link)
         except zmq.ZMQError:  # no descriptors are left
             return False
-        body = entry[3]
-        frames = body if isinstance(body, list) else [body or b""]
-        if limb.dead or not limb.send(frames):
+        if limb.dead or not limb.send(token, entry, again=again):
             limb.dead = True
             self.loop.soon(limb.give)
             return False
@@ -156,7 +106,7 @@ class RoutedPort(AskPort):
             if link.pending.pop(oldest, None) is not None:
                 self.answer(oldest, client.identity, None)
         limb.waiting.append(token)
-        kept = body if self.reader.keeps and not again and sum(map(len, frames)) <= KEPT_BYTES else None
+        kept = entry[3] if self.reader.keeps and not again and size(entry[3]) <= KEPT_BYTES else None
         link.pending[token] = (entry[0], entry[1], clock(), kept)
         link.slot.counters.requests += 1
         self._touched[limb] = None
@@ -173,7 +123,7 @@ class RoutedPort(AskPort):
             if lost.intersection(limb.waiting):
                 lost.update(token for token in limb.waiting if token in link.pending)
                 self._close(limb)
-        super().lose(link, sorted(lost), reason)
+        super().lose(link, sorted(token for token in lost if token in link.pending), reason)
 
     def take_answers(self, link: Link) -> None:
         """Read all that a colour has still to give."""
@@ -222,7 +172,7 @@ class RoutedPort(AskPort):
         now = clock()
         for client in list(self._clients.values()):
             for limb in list(client.limbs.values()):
-                if not limb.up and now - limb.made > CONNECT_S:
+                if limb in self._connecting and now - limb.made > CONNECT_S:
                     self._break(limb)
             if client.gone_at is not None and now - client.gone_at > GONE_S:
                 self._part(client)
@@ -266,7 +216,7 @@ class RoutedPort(AskPort):
             return known
         if len(self._clients) >= self.most_clients:
             return None
-        client = Client(identity, descriptor, strict=_is_req(frame))
+        client = Client(identity, descriptor, strict=is_req(frame))
         self._clients[identity] = self._by_descriptor[descriptor] = client
         return client
 
@@ -284,6 +234,7 @@ class RoutedPort(AskPort):
         """Forget a client that left; nobody waits for what it has in flight."""
         self._clients.pop(client.identity, None)
         for limb in list(client.limbs.values()):
+            limb.queue.clear()
             for token in limb.waiting:
                 if limb.link.pending.pop(token, None) is not None:
                     self.answer(token, client.identity, None)
@@ -295,7 +246,18 @@ class RoutedPort(AskPort):
 
         limb.give = lambda: self._give(limb)
         self.loop.watch(limb.descriptor, limb.give)
+        self._to_connect.append(limb)
+        self._connect_more()
         return limb
+
+    def _connect_more(self) -> None:
+        while self._to_connect and len(self._connecting) < CONNECTING:
+            limb = self._to_connect.popleft()
+            if not limb.socket.closed:
+                self._connecting.add(limb)
+                limb.connect()
+                self._touched[limb] = None
+                self.loop.soon(self.run)
 
     def _give(self, limb: Limb) -> None:
         """Send answers to the client; notice that the connection is gone."""
@@ -314,6 +276,9 @@ class RoutedPort(AskPort):
                 for _ in range(BATCH if len(limb.waiting) > 1 else 1):
                     self._answered(limb, limb.socket.recv_multipart(NOBLOCK))
             events = limb.look()
+        if limb.up and limb in self._connecting:
+            self._connecting.discard(limb)
+            self._connect_more()
         return events
 
     def _answered(self, limb: Limb, frames: list[bytes]) -> None:
@@ -332,23 +297,29 @@ class RoutedPort(AskPort):
             self.deliver(client.identity, frames)
 
     def _break(self, limb: Limb) -> None:
-        """Deal with a connection that is gone while the colour is not."""
-        log(f"port {self.number}: the connection of one client is gone")
-        tokens = [token for token in limb.waiting if token in limb.link.pending]
+        """Deal with a connection that is gone, by itself or as the first of all that the colour had."""
+        link, waiting = limb.link, list(limb.waiting)
         self._close(limb)
-        AskPort.lose(self, limb.link, tokens, LOST)
-        self.changed()
+
+        def lose() -> None:
+            tokens = [token for token in waiting if token in link.pending]
+            if tokens:
+                log(f"port {self.number}: the connection of one client is gone, with {len(tokens)} requests")
+                AskPort.lose(self, link, tokens, LOST)
+                self.changed()
+
+        self.loop.after(ALONE_S, lose)
 
     def _close(self, limb: Limb) -> None:
         limb.client.limbs.pop(limb.link, None)
         self._touched.pop(limb, None)
+        self._connecting.discard(limb)
         if not limb.socket.closed:
             self.loop.forget(limb.descriptor)
             limb.socket.close()
-
-
-def _is_req(frame: zmq.Frame) -> bool:
-    """Say whether a message came from a REQ: a late word to it would be taken for the answer to its next question."""
-    with contextlib.suppress(zmq.ZMQError):
-        return frame.get("Socket-Type") == "REQ"
-    return False
+        unsent, limb.queue = limb.queue, []
+        if unsent:  # nobody has seen them, so they are not lost
+            for token, _, _ in unsent:
+                limb.link.pending.pop(token, None)
+            self.wait_again(unsent)
+        self._connect_more()
