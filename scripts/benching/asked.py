@@ -79,6 +79,8 @@ class Log:
     """Connections that the server had closed before a request was written on them: no failure (RFC 9112, 9.3.1)."""
     broken: int = 0
     """Connections that ended with a request on them, and streams that ended at all."""
+    unsent: int = 0
+    """Requests that the client itself came too late to: the machine was too busy, the server is not to blame."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return JSON-ready data, by columns: there are many requests."""
@@ -89,14 +91,15 @@ class Log:
 
         rows = [(r.due_s, round(r.took_s, 6), number(r.outcome), number(r.who), number(r.host)) for r in self.requests]
         lags = [round(lag, 6) for lag in self.lags_s]
-        counts = {"reopened": self.reopened, "broken": self.broken}
+        counts = {"reopened": self.reopened, "broken": self.broken, "unsent": self.unsent}
         return {"kind": self.kind, "words": list(words), "rows": rows, "lags_s": lags, **counts}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Log:
         """Read what `as_dict` gave."""
         kind, words = Kind(data["kind"]), data["words"]
-        return cls(kind, list(_read(kind, words, data["rows"])), data["lags_s"], data["reopened"], data["broken"])
+        counts = {name: data[name] for name in ("reopened", "broken", "unsent")}
+        return cls(kind, list(_read(kind, words, data["rows"])), data["lags_s"], **counts)
 
 
 def _read(kind: Kind, words: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[Request]:

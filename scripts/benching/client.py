@@ -24,6 +24,8 @@ from benching.asking import Asker, FailedError, failure
 Stopper = Callable[[asyncio.AbstractEventLoop, asyncio.Event], None]
 """Begins to watch for the end, and sets the event when it is there."""
 
+TOO_LATE_S = 1.0
+"""A client that is so late has a machine that is too busy; to send it all at once would make it busier still."""
 ASKERS: dict[Kind, type[Asker]] = {
     Kind.HTTP_NEW: HttpNew,
     Kind.HTTP_KEPT: HttpKept,
@@ -54,10 +56,12 @@ async def load(plan: Plan, stopper: Stopper) -> Log:
             due = plan.begin_s + number / plan.rate
             await asyncio.sleep(max(0.0, due - time.monotonic()))
             log.lags_s.append(time.monotonic() - due)
-            host = plan.hosts[number % len(plan.hosts)]
-            task = asyncio.create_task(_one(asker, f"{plan.kind}-{number}", host, due))
-            running.add(task)
-            task.add_done_callback(running.discard)
+            if log.lags_s[-1] < TOO_LATE_S:
+                task = asyncio.create_task(_one(asker, number, due))
+                running.add(task)
+                task.add_done_callback(running.discard)
+            else:
+                log.unsent += 1
             number += 1
         if running:
             await asyncio.wait(running, timeout=plan.patience_s + 1)
@@ -67,11 +71,12 @@ async def load(plan: Plan, stopper: Stopper) -> Log:
     return log
 
 
-async def _one(asker: Asker, ident: str, host: str, due: float) -> None:
+async def _one(asker: Asker, number: int, due: float) -> None:
     who, plan = "", asker.plan
+    host = plan.hosts[number % len(plan.hosts)]
     try:
         async with asyncio.timeout(plan.patience_s):  # from the sending: what a late client did not send is not lost
-            who = await asker.ask(ident, host)
+            who = await asker.ask(f"{plan.kind}-{number}", host)
         outcome = OK
     except TimeoutError:
         outcome = LOST

@@ -39,6 +39,7 @@ class Round:
     reopened: int
     twice_worked: int
     lag_s: Mapping[str, float]
+    unsent: int
     timeline: Mapping[str, Any]
     details: Mapping[str, Any]
 
@@ -82,6 +83,7 @@ def _under_load(way: Way, number: int, here: Site, wanted: Wanted) -> Round:
         reopened=sum(log.reopened for log in load.logs),
         twice_worked=len(worked_on_twice(here.asked_of())),
         lag_s=lag(load.logs),
+        unsent=sum(log.unsent for log in load.logs),
         timeline=timeline(load.logs, way.before, began, ending, (load.begin_s, load.until_s)),
         details=details,
     )

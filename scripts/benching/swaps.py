@@ -52,6 +52,7 @@ def run(count: int, rate: float, hosts: tuple[str, ...], quiet_s: float, say: Ca
         broken={log.kind: log.broken for log in load.logs},
         worked_twice=twice,
         lag_s=lag(load.logs),
+        unsent=sum(log.unsent for log in load.logs),
         each_s=tuple(each_s),
     )
 

@@ -56,4 +56,6 @@ def row(way: str, these: Sequence[Round]) -> str:
 def lags(rounds: Sequence[Round]) -> str:
     """Return how late the clients themselves were: what is below that is no silence of the ports."""
     p999, most = (max(each.lag_s[q] for each in rounds) * 1000 for q in ("p99.9", "p100"))
-    return f"the clients themselves were late by {p999:.1f} ms at p99.9 of the worst round, {most:.1f} ms at most"
+    unsent = sum(each.unsent for each in rounds)
+    told = f"the clients themselves were late by {p999:.1f} ms at p99.9 of the worst round, {most:.1f} ms at most"
+    return f"{told}; {unsent} requests were never sent" if unsent else told

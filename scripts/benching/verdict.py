@@ -37,6 +37,7 @@ class Swaps:
     broken: Mapping[str, int] = field(default_factory=dict)
     worked_twice: int = 0
     lag_s: Mapping[str, float] = field(default_factory=dict)
+    unsent: int = 0
     each_s: tuple[float, ...] = ()
 
     @property
@@ -64,7 +65,7 @@ class Swaps:
     @property
     def doubtful(self) -> bool:
         """Say whether the clients themselves were so late that silences and quantiles may be theirs."""
-        return self.lag_s.get("p99.9", 0.0) > LATE_CLIENT_S
+        return self.unsent > 0 or self.lag_s.get("p99.9", 0.0) > LATE_CLIENT_S
 
     def as_dict(self) -> dict[str, Any]:
         """Return JSON-ready data, with the verdict by the limits of the project."""
@@ -84,6 +85,7 @@ class Swaps:
             "p999_s": self.swapping.quantiles_s["p99.9"],
             "p999_quiet_s": self.quiet.quantiles_s["p99.9"],
             "broken": dict(self.broken),
+            "unsent": self.unsent,
             "client_lag_s": dict(self.lag_s),
             "swap_s": list(self.each_s),
             "quiet": self.quiet.as_dict(),
@@ -109,7 +111,11 @@ class Swaps:
                 *rows,
                 f"longest silence by kind of client, in ms: {by}; connections broken: {broken}",
                 late,
-                *(["DOUBTFUL: this machine was too busy for its own clients"] if self.doubtful else []),
+                *(
+                    [f"DOUBTFUL: the machine was too busy for its own clients, {self.unsent} requests were never sent"]
+                    if self.doubtful
+                    else []
+                ),
                 "as it must be" if not faults else "NOT as it must be: " + "; ".join(faults),
             ]
         )

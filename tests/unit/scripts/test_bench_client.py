@@ -214,3 +214,22 @@ def test_req_sockets_hold_the_schedule_and_lose_requests() -> None:
         return log
 
     assert asyncio.run(silent()).broken == 20
+
+
+def test_what_a_late_client_did_not_send_is_not_lost() -> None:
+    """It is the client's own machine that was too busy; and the past is not sent all at once."""
+
+    async def late() -> Log:
+        async with served(echo) as port:
+            plan = Plan(Kind.TCP, ("127.0.0.1",), port, RATE, time.monotonic() - 3.0, connections=1)
+            return await load(plan, lambda loop, stop: loop.call_later(0.2, stop.set) and None)
+
+    log = asyncio.run(late())
+    assert 190 <= log.unsent <= 240
+    assert outcomes(log) == {"ok"}
+
+
+async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answer each line."""
+    while line := await reader.readline():
+        writer.write(b"one " + line)

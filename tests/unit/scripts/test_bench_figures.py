@@ -84,7 +84,7 @@ def test_nothing_has_no_quantile() -> None:
 
 def test_a_log_travels_between_processes() -> None:
     """Nothing of a client's log is lost on its way."""
-    log = Log(Kind.TCP, [asked(Kind.TCP, 1.0, 0.25), asked(Kind.TCP, 2.0, 0.5, "reset", "")], [0.001, 0.002], 3, 4)
+    log = Log(Kind.TCP, [asked(Kind.TCP, 1.0, 0.25), asked(Kind.TCP, 2.0, 0.5, "reset", "")], [0.001, 0.002], 3, 4, 5)
     back = Log.from_dict(json.loads(json.dumps(log.as_dict())))
     assert back == log
     plan = Plan(Kind.ZMQ, ("::1", "127.0.0.1"), 5570, 125.0, 12.5)

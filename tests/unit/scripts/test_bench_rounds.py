@@ -36,6 +36,7 @@ ROUND = Round(
     reopened=0,
     twice_worked=0,
     lag_s={"p99.9": 0.0, "p100": 0.0},
+    unsent=0,
     timeline=LINE,
     details={},
 )

@@ -61,3 +61,12 @@ def test_the_quiet_time_has_the_swaps_cut_out() -> None:
     quiet = outside(requests, (0.0, 10.0), (2.0, 8.0))
     assert quiet.requests == 400
     assert quiet.longest_s < 0.02
+
+
+def test_clients_that_were_late_make_the_verdict_doubtful() -> None:
+    """Their own delay is no silence of the edge; it is told, and nobody has to guess."""
+    assert not GOOD.doubtful
+    for late in (replace(GOOD, unsent=1), replace(GOOD, lag_s={"p99.9": 0.1})):
+        assert late.doubtful
+        assert "DOUBTFUL" in late.text()
+        assert late.as_dict()["ok"], "what was measured was good"
