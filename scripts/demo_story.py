@@ -108,8 +108,10 @@ def show_file(stack: Stack) -> None:
     say(f"$ diff: {name} against the original" + ("" if diff else ": identical"))
     for line in diff:
         say(f"  {line}")
-    say("$ docker compose up -d --dry-run")
-    lines = stack.compose("up", "-d", "--dry-run").stderr.splitlines()
+    # A green that waits behind the edge for `commit` still has the ports of its old definition, parked: all but it.
+    services = [s for s in stack.compose("config", "--services").stdout.split() if not diff or s != GREEN]
+    say(f"$ docker compose up -d --no-deps --dry-run {' '.join(services) if diff else ''}".rstrip())
+    lines = stack.compose("up", "-d", "--no-deps", "--dry-run", *services).stderr.splitlines()
     wanted = [
         line for line in lines if re.search(r"(Container|Network|Volume) .* (Recreate|Create|Start|Stop|Remove)", line)
     ]

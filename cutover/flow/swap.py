@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cutover.config import Strategy
-from cutover.engine.successor import see_successor, volume_findings
+from cutover.engine.successor import see_successor, volume_findings, would_do
 from cutover.errors import RefusedError
 from cutover.flow.edge_choice import edge_plan
 from cutover.flow.edge_observed import with_edge
@@ -25,7 +25,9 @@ from cutover.flow.runner import Outcome, Runner
 from cutover.flow.runs import Result, Run, Runs, is_canary
 from cutover.flow.session import Session
 from cutover.flow.signals import interruptible
+from cutover.flow.steps.rolled import one_at_a_time
 from cutover.flow.strategy import chosen
+from cutover.model import Colour
 from cutover.probes import ProbeSpec
 
 
@@ -47,6 +49,7 @@ class SwapReport:
             "strategy": str(plan.strategy),
             "green": plan.green,
             "blue": plan.blue,
+            "images": list(plan.images) if plan.images else None,
             "ports": [m.binding.host_port for m in plan.moves],
             "steps": [s.as_dict() for s in outcome.steps],
             "stall_predicted_s": rounded(plan.stall_predicted_s),
@@ -72,6 +75,8 @@ def swap(session: Session) -> SwapReport:
         run = runs.new(session.clock)
         ctx = session.context(plan, run, about(plan, request.probes))
         ctx.suites, ctx.errors = session.suites(request.suites), session.settings.errors
+        if plan.why:
+            ctx.note(f"by {plan.strategy}: {plan.why}")
         for warning in plan.warnings:
             ctx.warn(warning)
         outcome = Runner(ctx, Journal(run.folder, session.clock), session.source_header()).run()
@@ -112,9 +117,12 @@ def _with_roll(session: Session, state: ObservedState, plan: Plan, request: Swap
     """
     if not request.rolls:
         return plan
-    old = state.of_service(request.green)
-    found = [*see_successor(state.model, request.green, old), *volume_findings(session.daemon, old[0])]
+    old, alone = state.of_service(request.green), one_at_a_time(plan)
+    found = [*see_successor(state.model, request.green, old, alone=alone)]
+    found += [] if alone else volume_findings(session.daemon, old[0])
     told = [f"{f.message} ({f.cure})" if f.cure else f.message for f in found]
+    if not plan.edits and not would_do(session.stack, request.green):
+        told.append(f"the files ask for nothing else than what runs: {request.green} is made anew, as it is")
     return replace(plan, warnings=(*plan.warnings, *told))
 
 
@@ -133,7 +141,8 @@ def asked(session: Session, plan: Plan, request: SwapRequest) -> Plan:
     ctx = session.context(plan, Run(session.folder), about(plan, request.probes))
     wrong = complaints(ctx)
     told = [
-        f"{plan.green} itself fails {probe} ({detail}): if {plan.blue} should too, mend the probe; "
+        f"{plan.called(Colour.GREEN)} itself fails {probe} ({detail}): "
+        f"if {plan.called(Colour.BLUE)} should too, mend the probe; "
         "the way back does not ask it"
         for probe, detail in wrong.items()
     ]
