@@ -6,6 +6,7 @@ it knows when the cutover that started it is gone, whatever that died of.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import select
 import socket
@@ -119,6 +120,8 @@ class Talk:
 
     def close(self) -> None:
         """Hang up: its standard input ends, and it does what it does when nobody is there any more."""
+        with contextlib.suppress(OSError):  # the library holds the socket open as well: only this ends it
+            self._channel.shutdown(socket.SHUT_RDWR)
         self._channel.close()
 
 

@@ -74,6 +74,7 @@ class TakenOver:
     passing_late: int = 0
     cut_s: float = 0.0
     redirect_s: float = 0.0
+    drain_s: float = 0.0
     total_s: float = 0.0
 
     def __str__(self) -> str:
@@ -145,6 +146,7 @@ def take_over(
         passing_late=passed["late"],
         cut_s=cut_s,
         redirect_s=held - stood,
+        drain_s=passed["seconds"],
         total_s=clock.monotonic() - began,
     )
 

@@ -15,12 +15,11 @@ import contextlib
 import select
 import socket
 import time
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, field
 
 from cutover.edge.helper.holder import Holders
-from cutover.edge.helper.rest import IMPATIENT, Watch
+from cutover.edge.helper.rest import Watch
 from cutover.edge.helper.sockdiag import Connection, SockDiag, TcpState, within
 from cutover.edge.helper.talk import STDIN, Orders, asked, tell
 
@@ -28,6 +27,8 @@ LOOK_S = 0.001
 LIST_S = 0.02
 CALM_ROUNDS = 2
 PURSUIT_S = 0.02
+IMPATIENT = 0.8
+"""The patience below which connections that never rest are pursued."""
 LAST_CHANCE_S = 0.1
 """Beyond the deadline: for so long a moment is looked for in which nothing is unread and the service spoke last."""
 
@@ -115,48 +116,59 @@ class Cutter:
             found = self.look()
             for key, connection in found.items():
                 if _empty(connection) and self.watched[key].rests(time.monotonic(), patience):
-                    self._end(key, connection)
+                    self._end_rested(key, connection)
                 elif now >= end + LAST_CHANCE_S:
-                    self._end(key, connection, late=True)
+                    self._end_late(key, connection)
             restless = [key for key, watch in self.watched.items() if watch.restless]
             if restless and patience < IMPATIENT:
-                self._pursue(restless[turn % len(restless)], patience)
+                self._pursue(restless[turn % len(restless)])
                 turn += 1
             if now >= end + 1.0:
                 self.counted.left = len(self.watched)
                 return self.counted
             time.sleep(LOOK_S)
 
-    def _pursue(self, key: tuple[int, bytes], patience: float) -> None:
+    def _pursue(self, key: tuple[int, bytes]) -> None:
         """Wait for the next answer on one connection alone, to end it right behind that."""
-        watch, end = self.watched[key], time.monotonic() + PURSUIT_S
-        since = self.looked
-        while (now := time.monotonic()) < end:
-            connection = self.diag.one(key)
-            if connection is None:
-                return
-            before = connection.sent > watch.sent
-            watch.look(now, connection.received, connection.sent, since=since, answered_last=_answered_last(connection))
-            since = now
-            if before and not connection.unread and watch.has_just_answered(patience):
-                self._end(key, connection)
-                return
+        watch, since, end = self.watched[key], self.looked, time.monotonic() + PURSUIT_S
+        connection = self.diag.one(key)
+        held = self.holders.borrow(connection.inode) if connection else None
+        with held or contextlib.nullcontext():
+            while (now := time.monotonic()) < end and (connection := self.diag.one(key)) is not None:
+                answered = connection.sent > watch.sent
+                watch.look(
+                    now, connection.received, connection.sent, since=since, answered_last=_answered_last(connection)
+                )
+                since = now
+                if answered and _empty(connection) and watch.has_just_answered:
+                    self._end(key, connection, held)
+                    return
 
-    def _end(self, key: tuple[int, bytes], connection: Connection, *, late: bool = False) -> None:
+    def _end_rested(self, key: tuple[int, bytes], connection: Connection) -> None:
         """End one connection, unless something has passed on it since it was looked at."""
-        held = self.holders.borrow(connection.inode) if connection.inode else None
+        held = self.holders.borrow(connection.inode)
         with held or contextlib.nullcontext():
             latest = self.diag.one(key)  # as late as can be: a question that comes after this is refused
-            if not late and (latest is None or not _same(latest, connection)):
-                return
-            if held is not None and _shut(held):
-                ended = self.diag.one(key)
-                self.counted.raced += not late and ended is not None and ended.received > connection.received
-            elif not late and connection.unacknowledged:  # a RST would overtake it
-                return
-            else:
-                self.diag.destroy(key)
-                self.counted.reset += 1
+            if latest is not None and _same(latest, connection):
+                self._end(key, latest, held)
+
+    def _end_late(self, key: tuple[int, bytes], connection: Connection) -> None:
+        """End one connection whatever it does."""
+        held = self.holders.borrow(connection.inode)
+        with held or contextlib.nullcontext():
+            self._end(key, connection, held, late=True)
+
+    def _end(
+        self, key: tuple[int, bytes], connection: Connection, held: socket.socket | None, *, late: bool = False
+    ) -> None:
+        if held is not None and _shut(held):
+            ended = self.diag.one(key)
+            self.counted.raced += not late and ended is not None and ended.received > connection.received
+        elif not late and connection.unacknowledged:  # a RST would overtake it
+            return
+        else:
+            self.diag.destroy(key)
+            self.counted.reset += 1
         self.watched.pop(key, None)
         self.counted.late += late
         self.counted.at_rest += not late
@@ -200,27 +212,18 @@ def main() -> None:
     while not orders.ended:
         if select.select([STDIN], [], [], LOOK_S if cutter.watched else LIST_S)[0]:
             for order in orders.read():
-                _obey(cutter, order)
+                _cut(cutter, float(order["within_s"]))
+                return
         if time.monotonic() - listed >= LIST_S:
             cutter.discover()
             listed = time.monotonic()
         cutter.look()
 
 
-def _obey(cutter: Cutter, order: Mapping[str, Any]) -> None:
-    if order["do"] == "cut":
-        began = time.monotonic()
-        count = cutter.cut(float(order["within_s"]))
-        tell(
-            "cut",
-            at_rest=count.at_rest,
-            late=count.late,
-            reset=count.reset,
-            raced=count.raced,
-            left=count.left,
-            by_themselves=count.by_themselves,
-            seconds=time.monotonic() - began,
-        )
+def _cut(cutter: Cutter, within_s: float) -> None:
+    began = time.monotonic()
+    count = cutter.cut(within_s)
+    tell("cut", **asdict(count), seconds=time.monotonic() - began)
 
 
 if __name__ == "__main__":

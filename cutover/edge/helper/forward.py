@@ -76,7 +76,7 @@ class Forwarder:
         self.pairs: set[Pair] = set()
         self.known: Callable[[Address], bool] = lambda _: False
         self.at_rest = self.late = 0
-        self.draining: Callable[[], float] | None = None
+        self.draining = False
         self._redial: list[tuple[float, Pair]] = []
         self._listeners: list[socket.socket] = []
         try:
@@ -176,7 +176,7 @@ class Forwarder:
             return
         self._listen_for(pair)
         if self.draining and not events & selectors.EVENT_WRITE and side is pair.server:
-            self._end_with_its_answer(pair, self.draining())
+            self._end_with_its_answer(pair)
 
     def _read(self, pair: Pair, side: Side) -> None:
         try:
@@ -239,9 +239,9 @@ class Forwarder:
                 self._close(pair)
                 self.at_rest += 1
 
-    def _end_with_its_answer(self, pair: Pair, patience: float) -> None:
+    def _end_with_its_answer(self, pair: Pair) -> None:
         """End a connection whose client never thinks for long right behind an answer, before it can ask again."""
-        if pair in self.pairs and pair.watch.has_just_answered(patience) and _idle(pair):
+        if pair in self.pairs and pair.watch.has_just_answered and _idle(pair):
             self._close(pair)
             self.at_rest += 1
 

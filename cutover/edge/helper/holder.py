@@ -55,8 +55,8 @@ def _sockets() -> list[tuple[int, tuple[int, int]]]:
         if not process.name.isdigit():
             continue
         try:
-            for entry in os.scandir(process / "fd"):
-                name = os.readlink(entry.path)
+            for entry in (process / "fd").iterdir():
+                name = str(entry.readlink())
                 if name.startswith(_PREFIX):
                     found.append((int(name[len(_PREFIX) : -1]), (int(process.name), int(entry.name))))
         except OSError:  # it ended, or may not be looked at

@@ -23,6 +23,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from cutover.edge.helper.conntrack import forget
 from cutover.edge.helper.forward import Address, Forwarder, Way
 from cutover.edge.helper.nft import Nft, NftError
 from cutover.edge.helper.talk import STDIN, Orders, asked, tell
@@ -79,6 +80,7 @@ class Redirector:
     def redirect(self) -> None:
         """Make the table, and see that connections to the legacy ports come here."""
         began = time.monotonic()
+        self._forget()
         refusals = self._make_table()
         if refusals:
             tell("failed", why="nftables refuses the redirect", evidence=refusals)
@@ -137,7 +139,7 @@ class Redirector:
         def patience() -> float:
             return max(0.0, (end - time.monotonic()) / within_s) if within_s > 0 else 0.0
 
-        self.forwarder.draining = patience
+        self.forwarder.draining = True
         while (self.forwarder.pairs or listening) and time.monotonic() < max(end, began + GRACE_S):
             self.forwarder.turn(TURN_S)
             self.forwarder.end_rested(patience())
@@ -165,8 +167,12 @@ class Redirector:
             with contextlib.suppress(NftError):
                 self.nft.run("".join(f"flush chain inet {self.table} {chain}\n" for chain in self.chains))
 
+    def _forget(self) -> None:
+        forget(frozenset(self.legacy), frozenset(way.listen[1] for way in self.ways))
+
     def _remove_table(self) -> None:
         if self.redirecting:
+            self._forget()
             with contextlib.suppress(NftError):  # somebody flushed all rules
                 self.nft.run(f"delete table inet {self.table}")
             self.redirecting = False

@@ -20,7 +20,6 @@ TAUGHT = 2
 PAUSES = 3.0
 SLOWEST_S = 1.0
 REMEMBERED = 8
-IMPATIENT = 0.6
 BLIND_S = 0.005
 """What passed in a gap of the looks that is longer than this teaches nothing: it may have been several turns."""
 
@@ -63,7 +62,7 @@ class Watch:
         if came:
             self._ask(now, since)
         if went:
-            self._answer(now, since, sent)
+            self._answer(now, since)
         if came or went:
             # From rest the client speaks first: where both spoke, it was a question and its answer.
             both = self.answered_last or not self.received if answered_last is None else answered_last
@@ -78,7 +77,7 @@ class Watch:
             self.pause_s, self.before_answer = 0.0, self.sent
         self.asked = now
 
-    def _answer(self, now: float, since: float, sent: int) -> None:
+    def _answer(self, now: float, since: float) -> None:
         if self.sent > self.before_answer and self.answered >= self.asked:
             self.pause_s = max(self.pause_s, now - self.answered)
         else:
@@ -123,11 +122,11 @@ class Watch:
         """Say whether its client asks again too soon for a rest to be seen."""
         return len(self.turns) >= TAUGHT and self.think_s < 2 * SETTLED_S
 
-    def has_just_answered(self, patience: float) -> bool:
+    @property
+    def has_just_answered(self) -> bool:
         """Say whether the bytes that passed this moment were a whole answer, as far as earlier ones teach.
 
-        For the impatient, and for clients that ask again as soon as they are answered: there is no other moment.
+        For clients that ask again as soon as they are answered: there is no other moment.
         """
         size = self.sent - self.before_answer
-        known = self.restless and patience < IMPATIENT and self.answered_last
-        return known and size >= min(t.size for t in self.turns) > 0
+        return self.restless and self.answered_last and size >= min(t.size for t in self.turns) > 0

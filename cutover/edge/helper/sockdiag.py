@@ -7,29 +7,25 @@ from __future__ import annotations
 
 import errno
 import ipaddress
-import os
 import socket
 import struct
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
+from cutover.edge.helper.netlink import ACK, DUMP, Netlink, attributes
+
 NETLINK_SOCK_DIAG = 4
 SOCK_DIAG_BY_FAMILY, SOCK_DESTROY = 20, 21
-NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP = 1, 4, 0x300
-NLMSG_ERROR, NLMSG_DONE = 2, 3
 INET_DIAG_INFO = 2
 FAMILIES = (socket.AF_INET, socket.AF_INET6)
 
-_HEADER = struct.Struct("=IHHII")
 _REQUEST = struct.Struct("=BBBBI48s")
 _MESSAGE = struct.Struct("=BBBB48sIIIII")
 _ID = struct.Struct("!HH16s16s")
-_ATTRIBUTE = struct.Struct("=HH")
 _COUNTERS = struct.Struct("=QQ")
 _AGES = struct.Struct("=I4xI")
 _AGES_AT, _COUNTERS_AT = 44, 120
-_RECEIVE = 1 << 18
 
 
 class TcpState(IntEnum):
@@ -87,9 +83,7 @@ class SockDiag:
     """A sock_diag connection to the kernel, in the network namespace where it was opened."""
 
     def __init__(self) -> None:
-        self._netlink = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG)
-        self._netlink.settimeout(2.0)
-        self._number = 0
+        self._netlink = Netlink(NETLINK_SOCK_DIAG)
 
     def close(self) -> None:
         """Close it."""
@@ -99,7 +93,7 @@ class SockDiag:
         """Yield the connections whose own port is one of `ports`, in a state of UNDER_WAY."""
         states = sum(1 << state for state in UNDER_WAY)
         for family in FAMILIES:
-            found = self._ask(SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, family, bytes(48), states)
+            found = self._ask(SOCK_DIAG_BY_FAMILY, DUMP, family, bytes(48), states)
             yield from (c for c in map(_parsed, found) if c.port in ports)
 
     def one(self, key: tuple[int, bytes]) -> Connection | None:
@@ -115,7 +109,7 @@ class SockDiag:
     def destroy(self, key: tuple[int, bytes]) -> bool:
         """End a connection: the peer gets a RST, whoever holds it ECONNABORTED. False where it is gone."""
         try:
-            next(self._ask(SOCK_DESTROY, NLM_F_ACK, *key, 0xFFFFFFFF), None)
+            next(self._ask(SOCK_DESTROY, ACK, *key, 0xFFFFFFFF), None)
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.ESTALE):
                 return False
@@ -123,38 +117,14 @@ class SockDiag:
         return True
 
     def _ask(self, kind: int, flags: int, family: int, ident: bytes, states: int) -> Iterator[bytes]:
-        self._number += 1
         body = _REQUEST.pack(family, socket.IPPROTO_TCP, 1 << (INET_DIAG_INFO - 1), 0, states, ident)
-        header = _HEADER.pack(_HEADER.size + len(body), kind, NLM_F_REQUEST | flags, self._number, 0)
-        self._netlink.send(header + body)
-        while True:
-            for kind_, number, payload in _messages(self._netlink.recv(_RECEIVE)):
-                if number != self._number:  # of a dump that nobody read to its end
-                    continue
-                if kind_ == NLMSG_DONE:
-                    return
-                if kind_ == NLMSG_ERROR:
-                    code = -struct.unpack_from("=i", payload)[0]
-                    if code:
-                        raise OSError(code, os.strerror(code))
-                    return
-                yield payload
-                if not flags & NLM_F_DUMP:
-                    return
-
-
-def _messages(data: bytes) -> Iterator[tuple[int, int, bytes]]:
-    at = 0
-    while at + _HEADER.size <= len(data):
-        length, kind, _, number, _ = _HEADER.unpack_from(data, at)
-        yield kind, number, data[at + _HEADER.size : at + length]
-        at += (length + 3) & ~3
+        return self._netlink.ask(kind, flags, body)
 
 
 def _parsed(payload: bytes) -> Connection:
     family, state, _, _, ident, _, unread, unacknowledged, _, inode = _MESSAGE.unpack_from(payload)
     port, _, _, peer = _ID.unpack_from(ident)
-    info = _attribute(payload, INET_DIAG_INFO)
+    info = attributes(payload[_MESSAGE.size :]).get(INET_DIAG_INFO, b"")
     acknowledged = received = sent_ago = received_ago = 0
     if len(info) >= _COUNTERS_AT + _COUNTERS.size:
         acknowledged, received = _COUNTERS.unpack_from(info, _COUNTERS_AT)
@@ -172,18 +142,6 @@ def _parsed(payload: bytes) -> Connection:
         sent_ago,
         received_ago,
     )
-
-
-def _attribute(payload: bytes, wanted: int) -> bytes:
-    at = _MESSAGE.size
-    while at + _ATTRIBUTE.size <= len(payload):
-        length, kind = _ATTRIBUTE.unpack_from(payload, at)
-        if length < _ATTRIBUTE.size:
-            break
-        if kind == wanted:
-            return payload[at + _ATTRIBUTE.size : at + length]
-        at += (length + 3) & ~3
-    return b""
 
 
 def _address(family: int, packed: bytes) -> str:
