@@ -59,7 +59,7 @@ def status(**given: Any) -> int:
 def history(**given: Any) -> int:
     """Print the runs of this project, oldest first."""
     from cutover.cli.render import show_json, table  # noqa: PLC0415
-    from cutover.flow.look import history_of  # noqa: PLC0415
+    from cutover.flow.look import history_of, history_rows  # noqa: PLC0415
     from cutover.flow.session import opened  # noqa: PLC0415
 
     with opened(gathered(given)) as session:
@@ -68,7 +68,7 @@ def history(**given: Any) -> int:
         show_json({"runs": runs})
     elif runs:
         columns = ["run", "result", "strategy", "green", "blue", "ports", "silence"]
-        table("", columns, [[str(r[c]) for c in columns] for r in runs])
+        table("", columns, [[r[c] for c in columns] for r in history_rows(runs)])
     else:
         click.echo("no runs yet: cutover swap --dry-run")
     return 0

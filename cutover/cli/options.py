@@ -152,12 +152,13 @@ def show_error(error: CutoverError, *, as_json: bool) -> int:
         import json  # noqa: PLC0415
 
         result = "interrupted" if error.exit_code is ExitCode.INTERRUPTED else "refused"
-        nothing: dict[str, object] = {"strategy": None, "green": None, "blue": None, "ports": [], "steps": []}
+        nothing: dict[str, object] = {"strategy": None, "green": None, "blue": None, "images": None, "ports": []}
         measured = {"stall_predicted_s": None, "stall_measured_s": None}
         shown = {
             "run": None,
             "result": result,
             **nothing,
+            "steps": [],
             **measured,
             "error": error.as_dict(),
             "rollback_command": None,

@@ -47,6 +47,7 @@ __all__ = [
     "expected_name",
     "final_name",
     "finish_successor",
+    "injected_paths",
     "remove_keeping_volumes",
     "see_successor",
     "successor_name",
@@ -92,12 +93,14 @@ def create_successor(
     service: str,
     *,
     files: ProjectFiles | None = None,
+    alone: bool = False,
     share_anonymous: bool = False,
 ) -> Container:
     """Create a second container of a service from the current files, and do not start it.
 
     `stack` may read candidates; `files` are then the project's real ones, which the container's labels name. The one
-    that runs is not touched. What an earlier attempt left, and never ran, is removed first.
+    that runs is not touched. What an earlier attempt left, and never ran, is removed first. `alone`: the one that runs
+    stops before this one starts.
 
     Raises:
         RefusedError: it cannot run beside the first one (`see_successor`), or an earlier successor still runs.
@@ -106,7 +109,7 @@ def create_successor(
     """
     model = stack.config()
     before = _without_remains(daemon, model, service)
-    see_successor(model, service, before)
+    see_successor(model, service, before, alone=alone)
     (old,) = before
     with_files = injected_files(model, service, stack.environment() if _injects(model, service) else {})
     spec = _spec(daemon, stack, model, old)
@@ -120,6 +123,24 @@ def create_successor(
         daemon.remove(new)
         raise
     return new
+
+
+def injected_paths(
+    daemon: Daemon, old: Container, model: Mapping[str, Any], environment: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Return which files of a container are neither in its image nor mounted, of those that the files copy into it.
+
+    Raises:
+        EngineError: it is gone.
+        RefusedError: `secret-unset`.
+
+    """
+    wanted = injected_files(model, old.service, environment) if _injects(model, old.service) else ()
+    if not wanted:
+        return ()
+    with translated(f"Reading what changed in {old.name}"):
+        changed = {str(entry["Path"]) for entry in daemon.api.diff(old.id) or ()}
+    return tuple(file.path for file in wanted if file.path in changed)
 
 
 def finish_successor(daemon: Daemon, old: Container, new: Container, name: str) -> Container:

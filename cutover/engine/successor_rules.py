@@ -15,10 +15,13 @@ from cutover.model import Container, Finding, Severity
 Model = Mapping[str, Any]
 
 
-def see_successor(model: Model, service: str, containers: Sequence[Container]) -> tuple[Finding, ...]:
-    """See that a second container of the service can run beside the one there is; return what is to be known of it.
+def see_successor(
+    model: Model, service: str, containers: Sequence[Container], *, alone: bool = False
+) -> tuple[Finding, ...]:
+    """See that a second container of the service can be beside the one there is; return what is to be known of it.
 
     `model` is what `docker compose config` makes of the files as they are to be, `containers` what the service has.
+    `alone`: the first one stops before the second one starts, so that an address may be the same.
 
     Raises:
         RefusedError: it cannot: `successor-...`, with the reason and the alternative.
@@ -29,7 +32,7 @@ def see_successor(model: Model, service: str, containers: Sequence[Container]) -
         raise RefusedError(
             "service-unknown", f"The project has no service {service!r}.", hint="docker compose config --services"
         )
-    for reference, reason, way_out in _obstacles(model, service, definition, containers):
+    for reference, reason, way_out in _obstacles(model, service, definition, containers, alone=alone):
         raise RefusedError(
             f"successor-{reference}",
             f"A second container of {service!r} cannot run beside the first one: {reason}.",
@@ -45,9 +48,9 @@ def expected_name(model: Model, service: str, number: str) -> str:
 
 
 def _obstacles(
-    model: Model, service: str, definition: Model, containers: Sequence[Container]
+    model: Model, service: str, definition: Model, containers: Sequence[Container], *, alone: bool
 ) -> Iterator[tuple[str, str, str]]:
-    elsewise = "cutover swap --strategy recreate, which stops the old one first"
+    elsewise = f"docker compose up -d {service}, which stops the old one first"
     if len(containers) != 1:
         names = ", ".join(c.name for c in containers) or "none"
         yield "count", f"it has {len(containers)} containers ({names}), not one", f"docker compose up -d {service}"
@@ -57,14 +60,16 @@ def _obstacles(
         yield "scaled", "the files scale it, and cutover rolls services of one container", "scale it to 1 first"
     if definition.get("provider"):
         yield "provider", "a provider runs it, not the Engine", elsewise
-    yield from _network_obstacles(definition, elsewise)
+    if not alone:
+        yield from _network_obstacles(service, definition)
     if definition.get("post_start"):
         yield "hooks", "it has post_start hooks, which only docker compose runs", elsewise
     for name, why in _sharers(model, service, definition):
         yield "shared", f"{name!r} {why} of its container and would lose it", elsewise
 
 
-def _network_obstacles(definition: Model, elsewise: str) -> Iterator[tuple[str, str, str]]:
+def _network_obstacles(service: str, definition: Model) -> Iterator[tuple[str, str, str]]:
+    elsewise = f"cutover swap --service {service} --strategy recreate, which stops the old one first"
     mode = str(definition.get("network_mode") or "")
     if mode == "host" or mode.startswith(("service:", "container:")):
         yield "network", f"with network_mode: {mode} both would listen on the same ports", elsewise

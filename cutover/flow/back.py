@@ -19,6 +19,7 @@ from cutover.flow.session import Session
 from cutover.flow.signals import interruptible
 from cutover.flow.steps.base import Prior
 from cutover.flow.steps.files import see_files_ours
+from cutover.flow.steps.rolled import see_old_can_return
 from cutover.flow.swap import SwapReport, about
 from cutover.model import Colour
 from cutover.probes import ProbeSpec, parse
@@ -41,6 +42,7 @@ def rollback(session: Session, run_id: str | None = None) -> SwapReport:
         run = _to_roll_back(runs, run_id)
         ctx, journal = reopen(session, run)
         see_files_ours(ctx)
+        see_old_can_return(ctx)
         return _report(run, ctx, Runner(ctx, journal).go_back(list(intents_of(run))))
 
 

@@ -18,6 +18,8 @@ from cutover.flow.observed import ObservedState
 from cutover.flow.plan import FileEdit, Move, Plan
 from cutover.flow.request import SwapRequest
 
+IMAGE_CHANGED = "image-changed"
+
 
 @dataclass(frozen=True, slots=True)
 class Edited:
@@ -69,7 +71,12 @@ def moved_back(plan: Plan, paths: tuple[Path, ...], env: Mapping[str, str]) -> t
     edit: SetEdit | None = None
     for inverse in plan.inverses:
         back = Inverse(str(inverse["operation"]), cast("Mapping[str, object]", inverse["arguments"]))
-        step = (edit.files if edit else files.read).apply_inverse(back, env=env)
+        try:
+            step = (edit.files if edit else files.read).apply_inverse(back, env=env)
+        except EditRefusedError as error:
+            if error.reference == IMAGE_CHANGED:  # somebody wanted yet another one: that stands
+                continue
+            raise
         edit = edit.then(step) if edit else step
     return files.edited(edit).files if edit else ()
 

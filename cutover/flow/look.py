@@ -8,6 +8,7 @@ from typing import Any
 from cutover.errors import UsageError
 from cutover.flow.edge_status import EdgeStatus, edge_if_any
 from cutover.flow.lock import holder_of
+from cutover.flow.plan import images_in, what_of
 from cutover.flow.request import Options
 from cutover.flow.runs import Result, Run, is_canary
 from cutover.flow.session import Session, opened
@@ -75,9 +76,13 @@ def status_text(found: dict[str, Any]) -> str:
         lines.append(f"at work: {found['lock']}")
     if found["last_run"]:
         row = found["last_run"]
-        lines.append(f"last run: {row['run']} {row['result']}: {row['green']} -> {row['blue']} by {row['strategy']}")
+        lines.append(f"last run: {row['run']} {row['result']}: {_what(row)} by {row['strategy']}")
     lines.append(_next(found))
     return "\n".join(lines)
+
+
+def _what(row: dict[str, Any]) -> str:
+    return what_of(row["green"], row["blue"], images_in(row))
 
 
 def _next(found: dict[str, Any]) -> str:
@@ -97,6 +102,16 @@ def history_of(session: Session) -> list[dict[str, Any]]:
     return [_row(run) for run in session.runs().all()]
 
 
+def history_rows(runs: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """Return the rows as a table shows them: a service that rolled is told apart from itself by its images."""
+    shown = []
+    for run in runs:
+        green, blue = images_in(run) or ("", "")
+        colours = {"green": f"{run['green']} {green}".rstrip(), "blue": f"{run['blue']} {blue}".rstrip()}
+        shown.append({key: str(value) for key, value in (run | colours).items()})
+    return shown
+
+
 def _row(run: Run) -> dict[str, Any]:
     header, stall = run.header, (run.result or {}).get("stall_measured_s")
     return {
@@ -106,6 +121,7 @@ def _row(run: Run) -> dict[str, Any]:
         "strategy": header.get("strategy", ""),
         "green": header.get("green", ""),
         "blue": header.get("blue", ""),
+        "images": header.get("images"),
         "ports": ",".join(str(m["host_port"]) for m in header.get("moves", ())),
         "silence": "" if stall is None else f"{stall:.3f} s",
         "committed": bool((run.result or {}).get("committed")),

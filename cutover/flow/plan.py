@@ -10,7 +10,7 @@ from typing import Any
 
 from cutover.config import Strategy
 from cutover.flow.edge_plan import EdgePlan
-from cutover.model import PortBinding, Protocol
+from cutover.model import Colour, PortBinding, Protocol
 
 
 class StepKind(StrEnum):
@@ -153,6 +153,13 @@ class Plan:
     def what(self) -> str:
         """Return what is replaced by what, in a few words."""
         return what_of(self.green, self.blue, self.images)
+
+    def called(self, colour: Colour) -> str:
+        """Return what a message calls a colour: one service's name would not tell its two containers apart."""
+        name = self.green if colour is Colour.GREEN else self.blue
+        if self.rolls is None:
+            return name
+        return f"old {name}" if colour is Colour.GREEN else f"new {name}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the plan as `--dry-run --json` prints it."""

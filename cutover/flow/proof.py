@@ -35,7 +35,7 @@ def wait_inside(ctx: Context, colour: Colour) -> list[Answer]:
 
     """
     container = ctx.need(colour)
-    with _as_step():
+    with _as_step(ctx, colour):
         return wait_ready(_waiting(ctx, container, ctx.plan.ready_timeout_s), inside(ctx, container, colour))
 
 
@@ -81,12 +81,16 @@ def _waiting(ctx: Context, container: Container, timeout_s: float) -> Wait:
 
 
 @contextmanager
-def _as_step() -> Iterator[None]:
-    """Turn what the wait says into the failure of a step."""
+def _as_step(ctx: Context, colour: Colour) -> Iterator[None]:
+    """Turn what the wait says into the failure of a step; the log of a new container is gone with it."""
     try:
         yield
     except ProbeError as error:
-        raise StepError(error.reference, error.message, evidence=error.evidence, hint=error.hint) from error
+        hint = error.hint
+        if ctx.plan.rolls is not None and colour is Colour.BLUE:
+            serving = ctx.plan.called(Colour.GREEN)
+            hint = f"mend what is said above, then the same command again; {serving} serves meanwhile"
+        raise StepError(error.reference, error.message, evidence=error.evidence, hint=hint) from error
 
 
 def outside(ctx: Context, colour: Colour = Colour.BLUE) -> Iterator[Place]:
@@ -114,7 +118,7 @@ def prove_outside(ctx: Context, colour: Colour, *, timeout_s: float = OUTSIDE_TI
     wait = _waiting(ctx, container, timeout_s)
     answers = []
     for place in outside(ctx, colour):
-        with _as_step():
+        with _as_step(ctx, colour):
             answer = wait_for(wait, place)
         _see_identity(place, answer, own.get(id(place.spec)), container)
         answers.append(answer)
@@ -186,7 +190,7 @@ def alive(ctx: Context, colour: Colour) -> str | None:
     """Ask every probe once, outside, and return what is wrong, None where all is well."""
     container = ctx.find(colour)
     if container is None or not container.running:
-        return f"{ctx.service_name(colour)} does not run any more"
+        return f"{ctx.plan.called(colour)} does not run any more"
     silent = _not_reached(ctx, container, colour)
     if silent is not None:
         return silent

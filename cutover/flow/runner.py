@@ -18,6 +18,7 @@ from cutover.flow.runs import Result
 from cutover.flow.signals import Interrupted, deferred
 from cutover.flow.steps import HANDLERS
 from cutover.flow.steps.base import Prior, undoes_nothing
+from cutover.flow.steps.rolled import tell_what_files_ask
 from cutover.model import Colour
 from cutover.probes import ProbeSpec
 
@@ -141,7 +142,7 @@ class Runner:
     def _see_one_colour(self, step: Step) -> None:
         """Hold the invariant: no legacy port is held by both colours, or by neither once the port is handed over."""
         ctx = self._ctx
-        holders = [ctx.service_name(c) for c in Colour for k in ctx.containers(c) if not ctx.frees_ports(k)]
+        holders = [ctx.plan.called(c) for c in Colour for k in ctx.containers(c) if not ctx.frees_ports(k)]
         if ctx.plan.edge is not None and holding_edge(ctx) is not None:
             holders.append("the edge")
         may_be_silent = step.kind is StepKind.RECREATE
@@ -159,6 +160,8 @@ class Runner:
         with deferred(lambda: self._ctx.note("going back to green; this cannot be interrupted, only watched")):
             self._try_write(Kind.FAILED, error=error.as_dict() if error else None)
             failure = self._undo_all()
+            if failure is None and self._ctx.plan.rolls is not None:
+                self._guarded(lambda: tell_what_files_ask(self._ctx))
             self._ctx.stall.stop()
             if failure is not None:
                 error, result = _needs_hands(failure, error), Result.NEEDS_HANDS

@@ -59,11 +59,11 @@ def drain(ctx: Context, colour: Colour) -> None:
         while (left := face.in_flight(slot)) and ctx.clock.monotonic() < end:
             ctx.clock.sleep(LOOK_S)
     except EdgeError as error:
-        ctx.note(f"what {ctx.service_name(colour)} still has to answer is unknown: {error.message}")
+        ctx.note(f"what {ctx.plan.called(colour)} still has to answer is unknown: {error.message}")
         return
     if left:
         ctx.warn(
-            f"{ctx.service_name(colour)} had not answered {left} requests after {ctx.edge.drain_s:g} s (edge.drain_s)"
+            f"{ctx.plan.called(colour)} had not answered {left} requests after {ctx.edge.drain_s:g} s (edge.drain_s)"
         )
 
 

@@ -108,7 +108,7 @@ def _move_back(ctx: Context) -> None:
     for edit in _back_edits(ctx):
         replace_if_unchanged(edit.path, edit.after, expected_sha256=edit.before_sha256)
         ctx.warn(
-            f"{edit.path.name} was edited since the swap: the ports were moved back in it, the rest was left alone"
+            f"{edit.path.name} was edited since the swap: what the swap changed was taken back, the rest left alone"
         )
 
 
@@ -121,7 +121,9 @@ def _back_edits(ctx: Context) -> tuple[FileEdit, ...]:
         name = _edited_by_others(ctx)[0].path.name
         raise RefusedError(
             "file-changed",
-            f"{name} was edited since the swap, and the ports cannot be moved back in it: {error.message}",
+            f"{name} was edited since the swap, and what the swap changed cannot be taken back: {error.message}",
             evidence=[f"the file as it was before the swap is kept in {ctx.backup_folder}"],
-            hint=f"move `ports:` back to {ctx.plan.green} by hand, then again",
+            hint=f"give {ctx.plan.green} back by hand what it had in the kept file, then again"
+            if ctx.plan.rolls is not None
+            else f"move `ports:` back to {ctx.plan.green} by hand, then again",
         ) from error

@@ -52,10 +52,10 @@ def fetch_green(ctx: Context, prior: Prior) -> Container:
         return have_green_behind_edge(ctx)
     legacy = {m.binding for m in ctx.plan.moves}
     old = next((c for c in ctx.containers(Colour.GREEN) if legacy <= set(c.wanted)), None)
-    if old is not None:
+    if ctx.plan.rolls is not None:
+        old = old_again(ctx)
+    elif old is not None:
         _remove_others(ctx, old)
-    elif ctx.plan.rolls is not None:
-        old_again(ctx)
     else:
         restore_files(ctx)
         _see_image(ctx, prior)

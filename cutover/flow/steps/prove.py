@@ -68,7 +68,7 @@ class Watch(Passive):
             if wrong and failures >= FAILURES_IN_A_ROW:
                 raise StepError(
                     "watch-failed",
-                    f"{ctx.plan.blue} stopped answering while it was watched: {wrong}",
+                    f"{ctx.plan.called(Colour.BLUE)} stopped answering while it was watched: {wrong}",
                     evidence=describe_health(ctx, Colour.BLUE),
                     hint=f"docker compose logs {ctx.plan.blue}",
                 )

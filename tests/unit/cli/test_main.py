@@ -134,6 +134,7 @@ def test_json_is_one_object_for_an_error_too(bare: Path, verb: str) -> None:
         "strategy": None,
         "green": None,
         "blue": None,
+        "images": None,
         "ports": [],
         "steps": [],
         "stall_predicted_s": None,

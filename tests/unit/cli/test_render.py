@@ -66,6 +66,7 @@ def test_the_same_as_json(capsys: pytest.CaptureFixture[str]) -> None:
         "strategy": "relink",
         "green": "old",
         "blue": "new",
+        "images": None,
         "ports": [5570],
         "steps": [
             {"id": "s01", "kind": "backup", "resource": "compose.yaml", "state": "done", "duration_s": 0.123},

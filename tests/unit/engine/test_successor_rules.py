@@ -24,7 +24,7 @@ def model(web: dict[str, Any], **others: dict[str, Any]) -> dict[str, Any]:
         ({"scale": 2}, "successor-scaled", "scale it to 1"),
         ({"scale": 0}, "successor-scaled", "scale it to 1"),
         ({"deploy": {"replicas": 3}}, "successor-scaled", "scale it to 1"),
-        ({"provider": {"type": "x"}}, "successor-provider", "recreate"),
+        ({"provider": {"type": "x"}}, "successor-provider", "docker compose up -d web"),
         ({"network_mode": "host"}, "successor-network", "recreate"),
         ({"network_mode": "service:vpn"}, "successor-network", "recreate"),
         ({"network_mode": "container:vpn"}, "successor-network", "recreate"),
@@ -32,7 +32,7 @@ def model(web: dict[str, Any], **others: dict[str, Any]) -> dict[str, Any]:
         ({"networks": {"n": {"ipv6_address": "fd00::2"}}}, "successor-address", "remove ipv6_address"),
         ({"networks": {"n": {"mac_address": "02:00:00:00:00:01"}}}, "successor-address", "remove mac_address"),
         ({"mac_address": "02:00:00:00:00:01"}, "successor-address", "recreate"),
-        ({"post_start": [{"command": ["x"]}]}, "successor-hooks", "recreate"),
+        ({"post_start": [{"command": ["x"]}]}, "successor-hooks", "docker compose up -d web"),
     ],
 )
 def test_what_only_one_container_can_have_is_refused(web: dict[str, Any], reference: str, word: str) -> None:
@@ -41,6 +41,14 @@ def test_what_only_one_container_can_have_is_refused(web: dict[str, Any], refere
         see_successor(model(web), "web", ONE)
     assert caught.value.reference == reference
     assert word in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    "web", [{"networks": {"n": {"ipv4_address": "10.0.0.2"}}}, {"mac_address": "02:00:00:00:00:01"}]
+)
+def test_an_address_passes_on_where_the_first_stops_before_the_second_starts(web: dict[str, Any]) -> None:
+    """What the hint of the refusal says is so."""
+    assert see_successor(model(web), "web", ONE, alone=True) == ()
 
 
 @pytest.mark.parametrize(

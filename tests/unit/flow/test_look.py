@@ -70,7 +70,7 @@ def test_a_row_of_the_history(tmp_path: Path) -> None:
     journal = Journal(tmp_path, FakeClock())
     nothing = dict.fromkeys(("strategy", "green", "blue", "ports", "silence"), "")
     assert _row(Run(tmp_path)) == {
-        "run": tmp_path.name, "started_at": "", "result": "unfinished", "committed": False, **nothing
+        "run": tmp_path.name, "started_at": "", "result": "unfinished", "committed": False, "images": None, **nothing
     }  # fmt: skip
     journal.write(Kind.PLAN, **PLAN.header())
     journal.write(Kind.RESULT, result="done", stall_measured_s=0.12345, committed=True)
@@ -81,6 +81,7 @@ def test_a_row_of_the_history(tmp_path: Path) -> None:
         "strategy": "relink",
         "green": "old",
         "blue": "new",
+        "images": None,
         "ports": "5570",
         "silence": "0.123 s",
         "committed": True,
