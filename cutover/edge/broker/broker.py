@@ -111,6 +111,9 @@ class Broker:
         except WordsError as error:
             reply({"ok": False, "error": str(error)})
             return
+        except Exception as error:
+            reply({"ok": False, "error": f"a defect of the broker, see its log: {type(error).__name__}"})
+            raise
         if self._state == before:
             reply({"ok": True, "result": result})
             return

@@ -42,14 +42,12 @@ class Control:
             self._path.unlink()
 
     def _accept(self) -> None:
-        try:
-            channel, _ = self._socket.accept()
-        except OSError:
-            return
-        if len(self._clients) >= MOST:
-            next(iter(self._clients.values())).close()
-        client = _Client(self._loop, channel, self._obey, self._clients)
-        self._clients[channel.fileno()] = client
+        with contextlib.suppress(OSError):
+            while True:
+                channel, _ = self._socket.accept()
+                if len(self._clients) >= MOST:
+                    next(iter(self._clients.values())).close()
+                self._clients[channel.fileno()] = _Client(self._loop, channel, self._obey, self._clients)
 
 
 class _Client:
@@ -133,7 +131,7 @@ def _listening(folder: Path, name: str) -> socket.socket:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name, dir_fd=descriptor)
         listening.bind(f"/proc/self/fd/{descriptor}/{name}")
-        listening.listen(MOST)
+        listening.listen(128)
     except BaseException:
         listening.close()
         raise

@@ -181,12 +181,13 @@ class RepPort(AskPort):
         given, quota = 0, link.quota
         with contextlib.suppress(Again):
             while given < quota:
-                token = receive(NOBLOCK)
+                first = receive(NOBLOCK, False)
                 given += 1
-                mark = receive(NOBLOCK, False)
+                mark = receive(NOBLOCK, False) if first.more else first
                 if len(mark) or not mark.more:
                     self._misread(link, mark)
                     continue
+                token = first.bytes
                 frame = receive(NOBLOCK, False)
                 body = [frame.bytes, *(wire.rest(link.socket, FRAMES) or [])] if frame.more else frame.bytes
                 entry = pop(token, None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import struct
 from typing import TYPE_CHECKING
 
@@ -97,9 +96,7 @@ def endpoint(address: str, port: int) -> str:
 
 def target_endpoint(target: Target, address: str | None) -> str:
     """Return where to connect to: the address that a name was found to have, or the one that was told."""
-    found = address or target.address
-    ipaddress.ip_address(found)
-    return endpoint(found, target.port)
+    return endpoint(address or target.address, target.port)
 
 
 def events(monitor: Socket) -> list[tuple[int, int]]:

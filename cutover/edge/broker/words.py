@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -30,6 +31,10 @@ class Target:
         found = _fields(data, name=str, address=str, port=int)
         if not 0 < found["port"] < 65536:  # noqa: PLR2004
             raise WordsError(f"{found['port']} is no port")
+        try:
+            ipaddress.ip_address(found["address"])
+        except ValueError as error:
+            raise WordsError(f"{found['address']!r} is no address") from error
         return cls(**found)
 
     def as_dict(self) -> dict[str, object]:

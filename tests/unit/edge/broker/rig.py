@@ -34,7 +34,7 @@ socket.bind(f"tcp://127.0.0.1:{port}")
 print("up", flush=True)
 while True:
     *envelope, body = socket.recv_multipart()
-    time.sleep(delay)
+    time.sleep(delay if b"method" in body else 0)
     socket.send_multipart([*envelope, tag + body])
 """
 
@@ -101,7 +101,7 @@ class Colour:
 
 
 class ColourProcess:
-    """The same as a process, which can be killed and paused."""
+    """The same as a process, which can be killed and paused; it takes its time only over what names a method."""
 
     def __init__(self, tag: str = "", kind: str = "REP", *, delay_s: float = 0.0, port: int | None = None) -> None:
         self.port = port or free_port()

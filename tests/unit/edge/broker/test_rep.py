@@ -177,7 +177,7 @@ def test_a_colour_that_computes_is_not_dead(tmp_path: Path) -> None:
         made.aim(Slot.A, green)
         made.aim(Slot.B, blue)
         with made.client() as client:
-            assert ask(client, "x") == "a:x"
+            assert ask(client, call("x")) == f"a:{call('x')}"
         assert made.stats().slots[Slot.A].lost == 0
 
 

@@ -63,6 +63,9 @@ def test_a_dead_colour_is_answered_for(tmp_path: Path) -> None:
         made.aim(Slot.A, green)
         made.aim(Slot.B, blue)
         with made.client() as req, made.client(zmq.DEALER) as dealer:
+            assert ask(req) == "a:"
+            dealer.send_multipart([b"", b""])
+            assert dealer.recv_multipart() == [b"", b"a:"]
             req.send(WRITE)
             for body in (READ, WRITE, READ):
                 dealer.send_multipart([b"", body])
@@ -88,6 +91,7 @@ def test_a_paused_colour_says_nothing_late(tmp_path: Path) -> None:
         made.aim(Slot.A, green)
         made.aim(Slot.B, blue)
         with made.client() as client:
+            assert ask(client) == "a:"
             client.send(READ)
             wait_for(lambda: made.face.in_flight(Slot.A) == 1)
             green.signal(signal.SIGSTOP)
