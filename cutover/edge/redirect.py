@@ -3,8 +3,9 @@
 One table of our own, so that it can be found and removed by name, and nobody else's rule is touched. Its chains come
 before Docker's (`dstnat`, -100). Only what opens a connection (SYN) is matched, so old connections stay where they are:
 a NAT chain sees the first packet of each connection, but where nothing tracked connections before (IPv6, mostly), or
-Docker has just made the kernel forget them, that packet can be any. What is redirected arrives at 127.0.0.1 or ::1 where it comes from this host, else at the address of the
-interface that it came in by (source: Linux, `nf_nat_redirect.c`).
+Docker has just made the kernel forget them, that packet can be any. What is redirected arrives at 127.0.0.1 or ::1
+where it comes from this host, else at the address of the interface that it came in by (source: Linux,
+`nf_nat_redirect.c`).
 """
 
 from __future__ import annotations
@@ -47,8 +48,8 @@ class Rule:
 
     def __post_init__(self) -> None:
         """Refuse what cannot stand in a script."""
-        if self.host_ip:
-            ipaddress.ip_address(self.host_ip)
+        if self.host_ip and "%" in str(ipaddress.ip_address(self.host_ip)):  # a scope may be any text
+            raise UsageError("bad-address", f"{self.host_ip!r} has a scope: connections to it cannot be redirected.")
         for port in (self.host_port, self.temporary):
             if not 0 < port < 65536:  # noqa: PLR2004
                 raise UsageError("bad-port", f"{port} is no port.")

@@ -7,9 +7,11 @@ if the client had hung up. It takes the right to trace that process.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 PIDFD_GETFD = 438
@@ -49,16 +51,16 @@ class Holders:
             os.close(process)
 
 
-def _sockets() -> list[tuple[int, tuple[int, int]]]:
-    found = []
+def _sockets() -> Iterator[tuple[int, tuple[int, int]]]:
     for process in PROC.iterdir():
-        if not process.name.isdigit():
-            continue
-        try:
-            for entry in (process / "fd").iterdir():
-                name = str(entry.readlink())
+        if process.name.isdigit():
+            for number, name in _descriptors(process):
                 if name.startswith(_PREFIX):
-                    found.append((int(name[len(_PREFIX) : -1]), (int(process.name), int(entry.name))))
-        except OSError:  # it ended, or may not be looked at
-            continue
-    return found
+                    yield int(name[len(_PREFIX) : -1]), (int(process.name), number)
+
+
+def _descriptors(process: Path) -> Iterator[tuple[int, str]]:
+    with contextlib.suppress(OSError):  # the process ended, or may not be looked at
+        for entry in (process / "fd").iterdir():
+            with contextlib.suppress(OSError):  # closed meanwhile
+                yield int(entry.name), str(entry.readlink())

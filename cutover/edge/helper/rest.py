@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-SETTLED_S = 0.002
+SETTLED_S = 0.01
+RESTLESS_S = 0.004
 HURRIED_S = 0.0005
 UNTAUGHT_S = 0.25
 IN_TIME = 0.5
@@ -91,9 +92,9 @@ class Watch:
         if not self.answered_last:
             return False
         quiet = now - self.answered
-        if quiet >= UNTAUGHT_S * max(1.0, PAUSES * self._longest_pause() / UNTAUGHT_S):
+        if quiet >= max(UNTAUGHT_S, PAUSES * self._longest_pause()):
             return True
-        if len(self.turns) < TAUGHT:
+        if len(self.turns) < TAUGHT or not self._whole():
             return quiet >= max(UNTAUGHT_S * patience, HURRIED_S)
         if now - self.asked < min(self._usual_delay(), SLOWEST_S) * patience:  # another question may be in work
             return False
@@ -113,6 +114,10 @@ class Watch:
     def _longest_pause(self) -> float:
         return max((self.pause_s, *(t.pause_s for t in self.turns)))
 
+    def _whole(self) -> bool:
+        """Say whether the answer is as long as others were: its first part may have been written, and not the rest."""
+        return self.sent - self.before_answer >= min(t.size for t in self.turns) > 0
+
     def _in_time(self, quiet: float) -> bool:
         """Say whether the client's next question is not due yet."""
         return quiet + self.blur_s <= IN_TIME * self.think_s
@@ -120,7 +125,7 @@ class Watch:
     @property
     def restless(self) -> bool:
         """Say whether its client asks again too soon for a rest to be seen."""
-        return len(self.turns) >= TAUGHT and self.think_s < 2 * SETTLED_S
+        return len(self.turns) >= TAUGHT and self.think_s < RESTLESS_S
 
     @property
     def has_just_answered(self) -> bool:
@@ -128,5 +133,4 @@ class Watch:
 
         For clients that ask again as soon as they are answered: there is no other moment.
         """
-        size = self.sent - self.before_answer
-        return self.restless and self.answered_last and size >= min(t.size for t in self.turns) > 0
+        return self.restless and self.answered_last and self._whole()
