@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
+from typing import Any
 
 import zmq
 import zmq.asyncio
@@ -67,13 +68,13 @@ class ZmqReq(Asker):
         return line
 
 
-def read(answer: dict[str, str], ident: str) -> str:
+def read(answer: dict[str, Any], ident: str) -> str:
     """Return who answered, if it is the answer to this request; an older one came twice, or to the wrong client."""
     if answer.get("id") == ident:
-        return answer["name"]
+        return str(answer["name"])
     if answer.get("code") == "cutover-lost":
         raise FailedError(LOST)
     if "id" not in answer:
         raise FailedError(f"error {answer.get('code', answer.get('error', ''))}")
-    number = [int(each.rpartition("-")[2]) for each in (answer["id"], ident) if each.rpartition("-")[2].isdigit()]
+    number = [int(each.rpartition("-")[2]) for each in (str(answer["id"]), ident) if each.rpartition("-")[2].isdigit()]
     raise FailedError(TWICE if len(number) == 2 and number[0] < number[1] else WRONG)
