@@ -16,13 +16,12 @@ from cutover.edge.haproxy.render import (
     MOUNT,
     RING,
     ROUTE_MAP,
-    SHARE_MAP,
     SOCKET,
     Layout,
     backend,
     files,
     order,
-    parts,
+    route,
 )
 from cutover.edge.haproxy.runtime import RuntimeSocket
 from cutover.edge.haproxy.state import State, load, save
@@ -163,15 +162,8 @@ class HaproxyFace:
         return found
 
     def _routed(self, state: State) -> list[str]:
-        """Return the words that say who gets requests, fallbacks first and the active slot last."""
-        route, share = self._layout.inside(ROUTE_MAP), self._layout.inside(SHARE_MAP)
-        more = [f"set map {share} share {parts(state.share_percent)}"]
-        return [
-            *self._weights(state),
-            *(more if state.share_percent == 0 else ()),
-            f"set map {route} active {state.active}",
-            *(more if state.share_percent > 0 else ()),
-        ]
+        """Return the words that say who gets requests: who may step in, and then, for all ports at once, who is next."""
+        return [*self._weights(state), f"set map {self._layout.inside(ROUTE_MAP)} route {route(state)}"]
 
     def _weights(self, state: State) -> Iterator[str]:
         for port in self._layout.ports:

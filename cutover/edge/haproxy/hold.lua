@@ -94,8 +94,9 @@ local function wait(port)
 end
 
 core.register_action("hold_http", { "http-req" }, function(txn, port)
+  txn:set_var("txn.held", 1)
   local why = wait(port)
-  if not why then return txn:set_var("txn.go", 1) end
+  if not why then return txn:unset_var("txn.held") end
   local reply = txn:reply{ status = 503, reason = "Service Unavailable" }
   reply:add_header("Retry-After", "1")
   reply:add_header("Content-Type", "text/plain; charset=utf-8")
@@ -105,7 +106,8 @@ core.register_action("hold_http", { "http-req" }, function(txn, port)
 end, 1)
 
 core.register_action("hold_tcp", { "tcp-req" }, function(txn, port)
-  if wait(port) then txn:done() else txn:set_var("txn.go", 1) end
+  txn:set_var("txn.held", 1)
+  if wait(port) then txn:done() else txn:unset_var("txn.held") end
 end, 1)
 
 core.register_cli({ "cutover", "held" }, "cutover held : requests that wait or were turned away, a port a line", function(applet)

@@ -26,7 +26,7 @@ MARK: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 MOUNT: Final = PurePosixPath("/run/cutover/haproxy")
 """Where HAProxy sees its folder."""
 CONFIG, SOCKET, HOLD_LUA = "haproxy.cfg", "admin.sock", "hold.lua"
-ROUTE_MAP, SHARE_MAP, HOLD_MAP = "route.map", "share.map", "hold.map"
+ROUTE_MAP, HOLD_MAP = "route.map", "hold.map"
 PARTS: Final = 10_000
 """A share is told in this many parts of the whole."""
 RING: Final = "samples"
@@ -64,8 +64,7 @@ def files(layout: Layout, state: State) -> Mapping[str, bytes]:
     """Return the content of every file of an edge, by name."""
     return {
         HOLD_LUA: hold_lua(),
-        ROUTE_MAP: f"active {state.active}\n".encode(),
-        SHARE_MAP: f"share {parts(state.share_percent)}\n".encode(),
+        ROUTE_MAP: f"route {route(state)}\n".encode(),
         HOLD_MAP: f"hold {order(state.hold)}\n".encode(),
         CONFIG: config(layout, state).encode(),
     }
@@ -76,9 +75,10 @@ def hold_lua() -> bytes:
     return (resources("cutover.edge.haproxy") / HOLD_LUA).read_bytes()
 
 
-def parts(percent: float) -> int:
-    """Return a share as HAProxy is told it."""
-    return round(percent * PARTS / 100)
+def route(state: State) -> str:
+    """Return who gets requests, in one word: `a`, or `a/500` where the other slot gets 500 parts of 10,000."""
+    parts = round(state.share_percent * PARTS / 100)
+    return f"{state.active}/{parts}" if parts else state.active.value
 
 
 def order(hold: Hold | None) -> str:
@@ -222,6 +222,7 @@ def _frontend(layout: Layout, port: EdgePort) -> Iterator[str]:
     http = port.mode is Mode.HTTP
     elapsed = "%Tc %Tr %Td" if http else "%Tc 0 0"
     request = "http-request" if http else "tcp-request content"
+    off = f"{{ str(hold),map({layout.inside(HOLD_MAP)},off) -m str off }}"
     stop = f"{request} {GIVEN_UP}" if http else f"{request} reject"
     yield from _section(
         f"frontend f{port.port} from {'http_fronts' if http else 'all'}",
@@ -231,10 +232,9 @@ def _frontend(layout: Layout, port: EdgePort) -> Iterator[str]:
             f"log ring@{RING} format raw local0 info",
             f'log-format "{RING} {port.port} %s {elapsed} {"%ST" if http else "0"} %ts %Ts %rt"',
             *([] if http else ["tcp-request inspect-delay 24d"]),
-            f"{request} set-var(txn.hold) str(hold),map({layout.inside(HOLD_MAP)},off)",
-            f"{request} lua.hold_{'http' if http else 'tcp'} {port.port} unless {{ var(txn.hold) -m str off }}",
+            f"{request} lua.hold_{'http' if http else 'tcp'} {port.port} unless {off}",
             # Where the program ends before its time (the client left, or it failed) the request would go on.
-            f"{stop} unless {{ var(txn.hold) -m str off }} or {{ var(txn.go) -m found }}",
+            f"{stop} if {{ var(txn.held) -m found }}",
             f"default_backend {backend(port.port)}",
         ],
     )
@@ -258,44 +258,44 @@ SAFE: Final = "{ method GET HEAD OPTIONS }"
 
 
 def _choice(layout: Layout, port: EdgePort) -> Iterator[str]:
-    """Say which server gets a request; one that is down is passed over, and the other gets it if it may."""
+    """Say which server gets a request; one that is down is passed over, and the other gets it if it may.
+
+    Every line is read for every request: where no canary runs, one look into the map has to do.
+    """
     request = "http-request" if port.mode is Mode.HTTP else "tcp-request content"
-    if_shared = "if { var(txn.share) -m int gt 0 }"
-    yield f"{request} set-var(txn.active) str(active),map({layout.inside(ROUTE_MAP)},{Slot.A})"
-    yield f"{request} set-var(txn.share) str(share),map_str_int({layout.inside(SHARE_MAP)},0)"
-    yield f"{request} track-sc0 int({port.port}) table dealt {if_shared}"
-    yield f"{request} set-var(txn.dealt) sc_inc_gpc0(0),mul(txn.share),mod({PARTS}) {if_shared}"
+    yield f"{request} set-var(txn.route) str(route),map({layout.inside(ROUTE_MAP)},{Slot.A})"
+    yield "acl shared var(txn.route) -m sub /"
+    yield f"{request} set-var(txn.share) var(txn.route),field(2,/),add(0) if shared"
+    yield f"{request} track-sc0 int({port.port}) table dealt if shared"
+    yield f"{request} set-var(txn.dealt) sc_inc_gpc0(0),mul(txn.share),mod({PARTS}),sub(txn.share) if shared"
     if port.mode is Mode.HTTP:
-        yield from _sticky(layout, if_shared)
-    yield f"{request} set-var(txn.dealt) var(txn.dealt),sub(txn.share) {if_shared}"
-    yield "acl canary var(txn.dealt) -m int lt 0"
-    yield f"acl on_a var(txn.active) -m str {Slot.A}"
+        yield from _sticky(layout)
     # Health is for choosing between two. Where neither seems well, the active one is asked all the same: the edge must
     # not refuse what the service, asked directly, would have answered.
     yield f"force-persist if {{ nbsrv({backend(port.port)}) eq 0 }}"
-    yield f"use-server {Slot.A} if on_a !canary"
-    yield f"use-server {Slot.B} if !on_a !canary"
-    yield f"use-server {Slot.B} if on_a canary"
-    yield f"use-server {Slot.A} if !on_a canary"
+    yield "acl canary var(txn.dealt) -m int lt 0"
+    for slot in Slot:
+        yield f"use-server {slot} if {{ var(txn.route) -m str {slot} }}"
+    for slot in Slot:
+        yield f"use-server {slot} if {{ var(txn.route) -m beg {slot} }} !canary"
+        yield f"use-server {slot} if {{ var(txn.route) -m beg {slot.other} }} canary"
 
 
-def _sticky(layout: Layout, if_shared: str) -> Iterator[str]:
+def _sticky(layout: Layout) -> Iterator[str]:
     """Deal by a client's own mark: it keeps its colour, and as the share grows clients only move to the canary."""
     header, cookie = layout.settings.sticky.header, layout.settings.sticky.cookie
     if header:
-        yield f"http-request set-var(txn.mark) req.fhdr({header}) {if_shared}"
+        yield f"http-request set-var(txn.mark) req.fhdr({header}) if shared"
     if cookie:
-        fresh = "{ var(txn.share) -m int gt 0 } !{ var(txn.mark) -m found }"
-        yield f"http-request set-var(txn.mark) req.cook({cookie}) {if_shared}"
+        fresh = "shared !{ var(txn.mark) -m found }"
+        yield f"http-request set-var(txn.mark) req.cook({cookie}) if shared"
         yield f"http-request set-var(txn.fresh) uuid() if {fresh}"
         yield f"http-request set-var(txn.mark) var(txn.fresh) if {fresh}"
         value = f"{cookie}=%[var(txn.fresh)]; Path=/; HttpOnly; SameSite=Lax"
         yield f'http-response add-header Set-Cookie "{value}" if {{ var(txn.fresh) -m found }}'
     if header or cookie:
-        yield (
-            f"http-request set-var(txn.dealt) var(txn.mark),xxh32,mod({PARTS}) "
-            "if { var(txn.share) -m int gt 0 } { var(txn.mark) -m found }"
-        )
+        dealt = f"var(txn.mark),xxh32,mod({PARTS}),sub(txn.share)"
+        yield f"http-request set-var(txn.dealt) {dealt} if shared {{ var(txn.mark) -m found }}"
 
 
 def _server(port: EdgePort, slot: Slot, state: State) -> str:

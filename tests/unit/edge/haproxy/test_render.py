@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from cutover.config import Edge
-from cutover.edge.haproxy.render import Layout, config, files, order, parts
+from cutover.edge.haproxy.render import Layout, config, files, order, route
 from cutover.edge.haproxy.state import State
 from cutover.edge.shape import EdgePort, Hold, Mode, Slot, Target
 from cutover.errors import UsageError
@@ -79,8 +79,7 @@ def test_every_file_says_the_state():
     layout = Layout((EdgePort(80, Mode.HTTP, ()),), Edge())
     state = State(Slot.B, {Slot.B: {80: GREEN}}, share_percent=2.5, hold=Hold(10, 1.5, 20))
     content = files(layout, state)
-    assert content["route.map"] == b"active b\n"
-    assert content["share.map"] == b"share 250\n"
+    assert content["route.map"] == b"route b/250\n"
     assert content["hold.map"] == b"hold 10:1500:20.000\n"
     text = content["haproxy.cfg"].decode()
     assert "    server a 127.0.0.1:1 check weight 0 disabled\n" in text
@@ -103,10 +102,10 @@ def test_a_kernel_without_ipv6():
     assert "bind :::80 v4v6\n" in config(Layout(ports, Edge()), State())
 
 
-@pytest.mark.parametrize(("percent", "told"), [(0, 0), (0.01, 1), (5, 500), (33.333, 3333), (100, 10_000)])
+@pytest.mark.parametrize(("percent", "told"), [(0, "a"), (0.01, "a/1"), (5, "a/500"), (33.333, "a/3333")])
 def test_shares_are_told_in_parts(percent, told):
     """To a hundredth of a per cent."""
-    assert parts(percent) == told
+    assert route(State(share_percent=percent)) == told
 
 
 def test_orders_of_hold():
