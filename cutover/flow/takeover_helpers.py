@@ -25,8 +25,8 @@ READY_S = 15.0
 TRIES = 3
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 INSIDE = ("NET_ADMIN", "SYS_PTRACE", "DAC_READ_SEARCH")
-"""In a container's namespaces: to see and end its sockets; to do the latter in the name of the process that holds it,
-which may be of another user. Without the last two clients see a RST instead of an orderly end."""
+"""In a container's namespaces: to end its sockets; to do so in the name of the process that holds one, which may be of
+another user. Without the last two clients see a RST instead of an orderly end."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ LOOK_S = 0.001
 LIST_S = 0.02
 CALM_ROUNDS = 2
 PURSUIT_S = 0.02
+PURSUIT_LOOK_S = 0.00005
 IMPATIENT = 0.8
 """The patience below which connections that never rest are pursued."""
 LAST_CHANCE_S = 0.1
@@ -143,6 +144,7 @@ class Cutter:
                 if answered and _empty(connection) and watch.has_just_answered:
                     self._end(key, connection, held)
                     return
+                time.sleep(PURSUIT_LOOK_S)
 
     def _end_rested(self, key: tuple[int, bytes], connection: Connection) -> None:
         """End one connection, unless something has passed on it since it was looked at."""
