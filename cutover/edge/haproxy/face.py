@@ -162,7 +162,7 @@ class HaproxyFace:
         return found
 
     def _routed(self, state: State) -> list[str]:
-        """Return the words that say who gets requests: who may step in, and then, for all ports at once, who is next."""
+        """Return the words that say who gets requests: who may step in, then, for all ports at once, who is next."""
         return [*self._weights(state), f"set map {self._layout.inside(ROUTE_MAP)} route {route(state)}"]
 
     def _weights(self, state: State) -> Iterator[str]:
