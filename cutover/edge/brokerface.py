@@ -111,16 +111,17 @@ class BrokerFace:
                     said += part
                 reply = json.loads(said)
             except (OSError, ValueError) as error:
+                why = "what it said is no JSON" if isinstance(error, ValueError) else str(error)
                 raise EdgeError(
                     "edge-silent",
-                    f"The broker of the edge did not answer to {verb}: {error}.",
+                    f"The broker of the edge did not answer to {verb}: {why}.",
                     evidence=[str(self._folder / "control.sock")],
                     hint="cutover edge status",
                 ) from error
         if not isinstance(reply, dict) or reply.get("ok") is not True:
-            why = reply.get("error") if isinstance(reply, dict) else "its reply is no JSON object"
+            refusal = reply.get("error") if isinstance(reply, dict) else "its reply is no JSON object"
             raise EdgeError(
-                "edge-refused", f"The broker of the edge refused {verb}: {why}.", hint="cutover edge status"
+                "edge-refused", f"The broker of the edge refused {verb}: {refusal}.", hint="cutover edge status"
             )
         return reply.get("result")
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from cutover.errors import RefusedError, UsageError
 from cutover.flow.context import Context
 from cutover.flow.edge_record import load
+from cutover.flow.edge_status import edge_if_any
 from cutover.flow.journal import Journal, Kind, Record
 from cutover.flow.lock import locked
 from cutover.flow.plan import Plan, Step, StepKind
@@ -43,7 +44,21 @@ def rollback(session: Session, run_id: str | None = None) -> SwapReport:
         ctx, journal = reopen(session, run)
         see_files_ours(ctx)
         see_old_can_return(ctx)
+        _see_edge_answers(session, ctx)
         return _report(run, ctx, Runner(ctx, journal).go_back(list(intents_of(run))))
+
+
+def _see_edge_answers(session: Session, ctx: Context) -> None:
+    """See that the edge can be told to go back, before anything is undone.
+
+    Raises:
+        RefusedError: it does not answer.
+
+    """
+    found = edge_if_any(session) if ctx.plan.edge is not None else None
+    if found is not None and found.error is not None:
+        error = found.error
+        raise RefusedError(error.reference, error.message, evidence=error.evidence, hint=error.hint)
 
 
 def recover(session: Session) -> list[SwapReport]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cutover.edge.shape import EdgePort, Mode, Slot
-from cutover.errors import NeedsHandsError
+from cutover.errors import NeedsHandsError, UsageError
 from cutover.files import fsync_folder, private_folder, write_atomic
 from cutover.flow.runs import EDGE
 from cutover.model import PortBinding, Protocol
@@ -117,11 +117,13 @@ def load(state: Path, project: str) -> EdgeRecord | None:
         return EdgeRecord(data["project"], int(data["generation"]), data["image"], file, networks, ports, slots)
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, UsageError) as error:
         raise NeedsHandsError(
             "edge-record-damaged",
             f"{path} is not what cutover wrote: {error}.",
-            hint="cutover edge status shows what runs; restore the file, or remove the edge by hand (docs/edge.md)",
+            evidence=["the edge itself does not read it, and goes on as it was told last"],
+            hint=f"restore the file, or take the edge away by hand (docs/edge.md); docker compose -p {project}-edge ps "
+            "shows what runs",
         ) from error
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,6 +82,7 @@ class EdgeStatus:
             lines.append("it went back by itself: the colour that was switched to died (cutover status)")
         if self.error:
             lines.append(f"it does not answer: {self.error.message}")
+            lines.append(f"next: {mended_by(self.record, self.containers)}")
         return "\n".join(lines)
 
     def _lines(self, port: EdgePort) -> Iterator[str]:
@@ -101,6 +102,17 @@ class EdgeStatus:
                     f"    {self.service(slot) or slot} ({s.aimed_at}): {state}, {s.requests} requests, "
                     f"{s.errors} errors, {s.in_flight} in flight{lost}"
                 )
+
+
+def mended_by(record: EdgeRecord, containers: Iterable[Container]) -> str:
+    """Return the command that has an edge answer again that does not; it comes up as it was told last."""
+    stopped = sorted(c.name for c in containers if not c.running)
+    running = sorted(c.name for c in containers if c.running)
+    if stopped:
+        return f"docker start {' '.join(stopped)}"
+    if running:
+        return f"docker restart {' '.join(running)} (interrupts its clients for a moment)"
+    return f"cutover recover (makes its containers again from {record.file.name})"
 
 
 def _slot(stats: Any) -> dict[str, Any]:
@@ -134,5 +146,6 @@ def edge_if_any(session: Session) -> EdgeStatus | None:
     try:
         stats = Both(faces_of(runs.state, record, session.settings.edge)).stats()
     except CutoverError as error:
+        error.hint = mended_by(record, ours)
         return EdgeStatus(record, ours, {}, error)
     return EdgeStatus(record, ours, stats)

@@ -27,7 +27,7 @@ from cutover.flow.runs import Run, Runs
 from cutover.flow.session import Session
 from cutover.flow.signals import deferred, interruptible
 from cutover.flow.steps.aim import wait_alive
-from cutover.flow.steps.edge import RESTART, generation_folder, start_edge, write_edge
+from cutover.flow.steps.edge import RESTART, generation_folder, stack_of, start_edge, write_edge
 from cutover.flow.steps.moving import clear_redirect, move_ports, ways_to_edge
 from cutover.flow.steps.park import ensure_park_network, remove_park_network, unpark
 from cutover.model import Container
@@ -178,12 +178,8 @@ def settle(ctx: Context) -> list[str]:
     every = ctx.daemon.containers(record.compose_project)
     ours = [c for c in every if c.labels.get(GENERATION_LABEL) == str(record.generation)]
     if not ours:
-        raise NeedsHandsError(
-            "edge-gone",
-            "The containers of the edge are gone.",
-            evidence=[f"its file: {record.file}"],
-            hint=f"docker compose -p {record.compose_project} -f {record.file} up -d",
-        )
+        ours = _made_again(ctx, record)
+        done.append("made the containers of the edge again, which were gone")
     for container in every:
         if container not in ours:
             _remove(ctx.daemon, container)
@@ -197,6 +193,26 @@ def settle(ctx: Context) -> list[str]:
     remove_park_network(ctx)
     clear_redirect(ctx)
     return done
+
+
+def _made_again(ctx: Context, record: EdgeRecord) -> list[Container]:
+    """Return containers of an edge that somebody removed, made from its file; they start as it was told last.
+
+    Raises:
+        NeedsHandsError: the file is gone as well.
+
+    """
+    if not record.file.exists():
+        raise NeedsHandsError(
+            "edge-gone",
+            "The containers of the edge are gone, and so is the file that they are made from.",
+            evidence=[f"its file: {record.file}"],
+            hint="restore the file, then cutover recover; or take the edge away by hand (docs/edge.md)",
+        )
+    stack = stack_of(ctx, record)
+    for service in stack.config()["services"]:
+        stack.create(service)
+    return containers_of(ctx, record)
 
 
 def _hold_again(ctx: Context, ours: list[Container]) -> None:

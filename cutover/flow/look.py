@@ -88,6 +88,8 @@ def _what(row: dict[str, Any]) -> str:
 def _next(found: dict[str, Any]) -> str:
     if found["unfinished"] and not found["lock"]:
         return f"next: run {found['unfinished'][-1]} was cut short: cutover recover"
+    if found["edge"] and found["edge"]["error"]:
+        return f"next: {found['edge']['error']['hint']}"
     if found["canary"]:
         return f"next: a canary runs: cutover promote, or cutover rollback {found['can_roll_back']}"
     if found["can_roll_back"] and not found["committed"]:

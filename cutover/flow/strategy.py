@@ -28,8 +28,16 @@ def chosen(state: ObservedState, request: SwapRequest) -> tuple[SwapRequest, str
         if request.exclusive or request.share_percent is not None:
             what = "--exclusive holds requests" if request.exclusive else "A canary splits requests"
             raise RefusedError("needs-edge", f"{what}, which only the edge can do.", hint="--strategy edge")
+        if _edge_stands_before(state, request):
+            raise RefusedError(
+                "edge-stands",
+                f"The project's edge holds the ports of {request.green}, so `{request.strategy}` has none to move.",
+                hint="--strategy edge",
+            )
         return request, ""
     refusal = edge_refusal(state, request)
+    if refusal is not None and _edge_stands_before(state, request):
+        raise refusal
     if refusal is None:
         standing = "the project has one" if state.edge else "the project can take one, and no request fails then"
         return replace(request, strategy=Strategy.EDGE), standing
@@ -41,6 +49,13 @@ def chosen(state: ObservedState, request: SwapRequest) -> tuple[SwapRequest, str
     if unparkable is None:
         return replace(request, strategy=Strategy.RELINK), why
     return replace(request, strategy=Strategy.RECREATE), f"{why} And {unparkable[:1].lower()}{unparkable[1:]}"
+
+
+def _edge_stands_before(state: ObservedState, request: SwapRequest) -> bool:
+    """Say whether green's ports are those of a standing edge; one that cannot be asked may well have them."""
+    if state.edge is None:
+        return state.edge_trouble is not None
+    return state.edge.slot_of(request.green) is not None
 
 
 def _unparkable(state: ObservedState, request: SwapRequest) -> str | None:

@@ -206,7 +206,10 @@ def get(wire: Wire, text: str, *headers: str) -> tuple[str, str, str]:
     wire.send(f"GET /{text} HTTP/1.1\r\nHost: x\r\n{extra}\r\n".encode())
     head = wire.until(b"\r\n\r\n").decode()
     size = next(int(line.split(":")[1]) for line in head.splitlines() if line.lower().startswith("content-length"))
-    told = json.loads(wire.exactly(size))
+    body = wire.exactly(size)
+    if " 200 " not in head.splitlines()[0]:
+        raise ConnectionError(f"{head}{body!r}")
+    told = json.loads(body)
     return told["name"], told["path"][1:], head
 
 

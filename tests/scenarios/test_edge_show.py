@@ -62,6 +62,11 @@ def show(engine, edge_image, tmp_path, request):
         made_rig.down()
 
 
+def done(told):
+    """See that a command did what it was told."""
+    assert told.code == 0, told
+
+
 def figure(record_property, name, value):
     """Keep a figure in the report, and print it for whoever looks (-s, -rP)."""
     record_property(name, value)
@@ -75,7 +80,7 @@ def test_adopted_from_everywhere(rig, record_property):
         told = rig.swap("--observe", "0")
         assert told.code == 0, told
     with Clients(rig.http, rig.zmq, hosts=hosts) as back:
-        assert rig.cutover("rollback").code == 0
+        done(rig.cutover("rollback"))
     for name, clients in (("adopted", there), ("given back", back)):
         figure(record_property, f"{name}: answered", sum(clients.answered.values()))
         figure(record_property, f"{name}: failed", clients.failed)
@@ -90,8 +95,8 @@ def test_exclusive_waits_for_loading(rig, record_property):
     """Blue loads for long while green has gone: everybody waits for about that long, and is answered."""
     load_s = 10 if LARGE else 3
     rig.env["NEW_LOAD_S"] = str(load_s)
-    assert rig.swap("--observe", "0").code == 0
-    assert rig.swap("--green", "new", "--blue", "old", "--observe", "0", "--commit").code == 0
+    done(rig.swap("--observe", "0"))
+    done(rig.swap("--green", "new", "--blue", "old", "--observe", "0", "--commit"))
     with Clients(rig.http, rig.zmq) as clients:
         began = time.monotonic()
         told = rig.swap("--exclusive", "--observe", "0")
@@ -107,11 +112,11 @@ def test_exclusive_waits_for_loading(rig, record_property):
 
 def test_back_within_a_quarter_second(rig, record_property):
     """From the first record of the way back in the journal to the last answer of blue, and the first of green."""
-    assert rig.swap("--observe", "0").code == 0
+    done(rig.swap("--observe", "0"))
     took = []
     for _ in range(7 if LARGE else 3):
         with Clock(rig.http, rig.zmq) as clients:
-            assert rig.cutover("rollback").code == 0
+            done(rig.cutover("rollback"))
         assert clients.failed == []
         decided = decision(rig)
         last = max(at for at, name in clients.told if name == clients.told[0][1])
@@ -121,8 +126,8 @@ def test_back_within_a_quarter_second(rig, record_property):
         again = rig.swap("--observe", "0")
         assert again.code == 0, again
         if len(took) == 1:
-            assert rig.swap("--green", "new", "--blue", "old", "--observe", "0", "--commit").code == 0
-            assert rig.swap("--observe", "0").code == 0
+            done(rig.swap("--green", "new", "--blue", "old", "--observe", "0", "--commit"))
+            done(rig.swap("--observe", "0"))
     took = took[1:]
     figure(record_property, "back: first answer of green, ms", [round(1000 * f) for f, _ in took])
     figure(record_property, "back: last answer of blue, ms", [round(1000 * b) for _, b in took])
@@ -247,7 +252,7 @@ def test_gates(show, fail, code, record_property):
 
 def test_upgraded_from_everywhere(rig, record_property):
     """The edge itself is replaced under clients of three addresses of the host."""
-    assert rig.swap("--observe", "0").code == 0
+    done(rig.swap("--observe", "0"))
     with Clients(rig.http, rig.zmq, hosts=("127.0.0.1", "::1", address_of_host())) as clients:
         told = rig.cutover("edge", "upgrade", "--force")
         assert told.code == 0, told

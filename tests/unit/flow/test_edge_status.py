@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from cutover.edge.shape import PortStats, Slot, SlotStats
 from cutover.errors import EdgeError
-from cutover.flow.edge_status import EdgeStatus
+from cutover.flow.edge_status import EdgeStatus, mended_by
 from cutover.model import Container, ContainerState
 from tests.unit.flow.test_strategy import RECORD
 
@@ -49,10 +49,19 @@ def test_an_edge_that_does_not_answer() -> None:
         "  no container of it is left",
         "  5570  zmq-rep",
         "it does not answer: The edge does not answer.",
+        "next: cutover recover (makes its containers again from shop-edge.yml)",
     ]
     told = silent.as_dict()
     assert told["ports"] == [{"published": ["5570:5570"], "mode": "zmq-rep"}]
     assert told["error"]["reference"] == "edge-silent"
+
+
+def test_what_has_a_silent_edge_answer_again() -> None:
+    """A container that stopped is started, one that runs is restarted, and one that is gone is made again."""
+    stopped = replace(RUNS, name="shop-edge-edge-http-1-1", state=ContainerState.EXITED)
+    assert mended_by(RECORD, (RUNS, stopped)) == "docker start shop-edge-edge-http-1-1"
+    assert mended_by(RECORD, (RUNS,)).startswith("docker restart shop-edge-edge-zmq-1-1 ")
+    assert mended_by(RECORD, ()).startswith("cutover recover ")
 
 
 def test_the_json_names_services_not_slots() -> None:
