@@ -10,6 +10,7 @@ from cutover.edge.shape import Mode, Slot
 from cutover.errors import UsageError
 from cutover.flow.edge_parts import edge_ports
 from cutover.flow.edge_plan import EdgePlan
+from cutover.flow.edge_record import edge_file, see_edge_file_free
 from cutover.flow.observed import ObservedState
 from cutover.flow.plan import Move
 from cutover.flow.request import SwapRequest
@@ -30,6 +31,7 @@ def edge_plan(session: Session, state: ObservedState, request: SwapRequest, move
 
     Raises:
         UsageError: `edge.ports` of cutover.yaml names a port that does not move.
+        RefusedError: a file of somebody else's stands where the edge's compose file has to be.
 
     """
     if state.edge is not None:
@@ -48,6 +50,7 @@ def edge_plan(session: Session, state: ObservedState, request: SwapRequest, move
         )
     from cutover.flow.takeover import survey  # noqa: PLC0415
 
+    see_edge_file_free(edge_file(session.folder, state.project), state.project)
     assert state.edge_image is not None
     settings = session.settings.edge
     with ThreadPoolExecutor(max_workers=1) as pool:

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from cutover.edge.composefile import generation_of
 from cutover.edge.shape import EdgePort, Mode, Slot
-from cutover.errors import NeedsHandsError, UsageError
+from cutover.errors import NeedsHandsError, RefusedError, UsageError
 from cutover.files import fsync_folder, private_folder, write_atomic
 from cutover.flow.runs import EDGE
 from cutover.model import PortBinding, Protocol
@@ -99,6 +100,24 @@ def port_from_dict(data: Mapping[str, Any]) -> EdgePort:
 def edge_folder(state: Path, project: str) -> Path:
     """Return the folder of a project's edge below `.cutover`."""
     return state / project / EDGE
+
+
+def edge_file(folder: Path, project: str) -> Path:
+    """Return the compose file of a project's edge; `folder` is that of the project's own."""
+    return folder / "overrides" / f"{project}-edge.yml"
+
+
+def see_edge_file_free(path: Path, project: str) -> None:
+    """See that the edge's compose file may be written.
+
+    Raises:
+        RefusedError: a file that is not cutover's is there.
+
+    """
+    if path.exists() and (not path.is_file() or generation_of(path.read_bytes(), project) is None):
+        raise RefusedError(
+            "edge-file-taken", f"{path} is there already and is not cutover's.", hint=f"mv {path} {path}.mine"
+        )
 
 
 def load(state: Path, project: str) -> EdgeRecord | None:

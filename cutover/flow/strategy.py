@@ -88,7 +88,11 @@ def _can_have_edge(state: ObservedState, request: SwapRequest, green: Container)
         raise RefusedError("edge-image-missing", "The edge's image is not on this Engine.", hint="cutover edge build")
     other = sorted({str(b) for b in green.published if b.protocol is not Protocol.TCP})
     if other:
-        raise RefusedError("edge-tcp-only", f"The edge forwards TCP, and {request.green} publishes {', '.join(other)}.")
+        raise RefusedError(
+            "edge-tcp-only",
+            f"The edge forwards TCP, and {request.green} publishes {', '.join(other)}.",
+            hint="--strategy relink",
+        )
     can_be_parked(state, request, green)
 
 

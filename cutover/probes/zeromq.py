@@ -91,9 +91,10 @@ class _Asker:
         while not self._deadline.passed:
             ready = dict(poller.poll(max(1, int(self._deadline.left_s * 1000))))
             if ready.get(self._socket, 0) & zmq.POLLOUT and self._frames is not None and not self._sent:
-                self._socket.send_multipart(self._frames, zmq.NOBLOCK)
-                self._sent = True
-                poller.modify(self._socket, zmq.POLLIN)
+                with contextlib.suppress(zmq.Again):  # the peer left between the poll and now: the monitor says so
+                    self._socket.send_multipart(self._frames, zmq.NOBLOCK)
+                    self._sent = True
+                    poller.modify(self._socket, zmq.POLLIN)
             if ready.get(self._socket, 0) & zmq.POLLIN:
                 return self._receive()
             if self._monitor in ready:

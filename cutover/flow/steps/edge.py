@@ -23,17 +23,20 @@ from cutover.flow.edge import (
     record_of,
     targets_of,
 )
-from cutover.flow.edge_record import EdgeRecord, edge_folder, forget, save
+from cutover.flow.edge_record import EdgeRecord, edge_file, edge_folder, forget, save, see_edge_file_free
 from cutover.flow.plan import Step
+from cutover.flow.proof import ATTEMPT_TIMEOUT_S, asked_of
 from cutover.flow.steps.aim import aim
 from cutover.flow.steps.base import Passive, Prior
 from cutover.flow.steps.green import fetch_green
 from cutover.flow.steps.moving import clear_redirect, move_ports, ways_to_edge, ways_to_green
 from cutover.flow.steps.park import is_parked, park, start_parked, unpark
 from cutover.model import Colour
+from cutover.probes import ask
 
 RESTART = "unless-stopped"
 ANSWERS_S = 10.0
+TRIES = 2
 
 
 class MakeEdge(Passive):
@@ -43,7 +46,7 @@ class MakeEdge(Passive):
         """Write its files, create its containers, start them parked, and see that they see green.
 
         Raises:
-            StepError: it does not start, or does not see green alive.
+            StepError: it does not start, does not see green alive, or does not pass on what green answers.
 
         """
         del step, prior
@@ -57,6 +60,7 @@ class MakeEdge(Passive):
         save(ctx.state, record)
         start_edge(ctx, record)
         aim(ctx, green, Colour.GREEN)
+        _see_passes(ctx, record)
 
     def check(self, ctx: Context, step: Step, prior: Prior) -> bool:
         """Say whether every port of the edge has a container that runs."""
@@ -71,10 +75,36 @@ class MakeEdge(Passive):
         remove_edge(ctx, record)
 
 
+def _see_passes(ctx: Context, record: EdgeRecord) -> None:
+    """See that green satisfies every probe through the edge, while clients still ask green itself.
+
+    Raises:
+        StepError: it does not: most likely the edge takes a port for what it does not speak.
+
+    """
+    ways = {way.binding.host_port: way for way in ways_to_edge(ctx, record)}
+    modes = {b.host_port: port.mode for port in record.ports for b in port.bindings}
+    for spec in asked_of(ctx, Colour.GREEN):
+        way = ways.get(spec.port)
+        if way is None or spec.host:
+            continue
+        for _ in range(TRIES):
+            answer = ask(spec, way.address, way.port, timeout_s=ATTEMPT_TIMEOUT_S)
+            if answer.ok:
+                break
+        else:
+            raise StepError(
+                "edge-garbles",
+                f"{ctx.plan.called(Colour.GREEN)} answers {answer.probe} itself, but not through the edge.",
+                evidence=[f"through the edge: {answer.detail}", f"port {spec.port} is taken for {modes[spec.port]}"],
+                hint=f"edge: {{ports: {{{spec.port}: ...}}}} in cutover.yaml says what it speaks (docs/edge.md)",
+            )
+
+
 def _planned(ctx: Context) -> EdgeRecord:
     edge = ctx.plan.edge
     assert edge is not None
-    file = ctx.stack.source.folder / "overrides" / f"{ctx.plan.project}-edge.yml"
+    file = edge_file(ctx.stack.source.folder, ctx.plan.project)
     return EdgeRecord(ctx.plan.project, edge.generation, edge.image, file, edge.networks, edge.ports)
 
 
@@ -91,7 +121,7 @@ def write_edge(
     `active` is the slot that it serves, `file` another place for its compose file; `keep_state` writes that file alone.
 
     Raises:
-        StepError: a file that is not ours stands where the edge's compose file has to be.
+        RefusedError: a file that is not ours stands where the edge's compose file has to be.
 
     """
     folder = private_folder(generation_folder(ctx, record))
@@ -109,10 +139,7 @@ def write_edge(
         ports=record.ports,
     )
     place = file or record.file
-    if place.exists() and generation_of(place.read_bytes(), record.project) is None:
-        raise StepError(
-            "edge-file-taken", f"{place} is there already and is not cutover's.", hint=f"mv {place} elsewhere"
-        )
+    see_edge_file_free(place, record.project)
     place.parent.mkdir(exist_ok=True)
     write_atomic(place, render(wanted))
 
