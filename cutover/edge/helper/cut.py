@@ -28,7 +28,7 @@ LIST_S = 0.02
 CALM_ROUNDS = 2
 PURSUIT_S = 0.02
 PURSUIT_LOOK_S = 0.00005
-IMPATIENT = 0.8
+IMPATIENT = 0.5
 """The patience below which connections that never rest are pursued."""
 LAST_CHANCE_S = 0.1
 """Beyond the deadline: for so long a moment is looked for in which nothing is unread and the service spoke last."""

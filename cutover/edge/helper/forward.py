@@ -159,6 +159,8 @@ class Forwarder:
         self._redial.append((time.monotonic() + RETRY_S, pair))
 
     def _carry(self, pair: Pair, side: Side, events: int) -> None:
+        if pair not in self.pairs:  # the other side ended it in this very turn
+            return
         try:
             if events & selectors.EVENT_WRITE:
                 _flush(side)

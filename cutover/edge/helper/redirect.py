@@ -50,6 +50,7 @@ class Redirector:
         self.nft = Nft()
         self.forwarder = _bound(self.ways)
         self.orders = Orders()
+        self.ordered: list[dict[str, Any]] = []
         self.redirecting = self.over = False
         self._asking: set[Address] = set()
         self._arrived: set[Address] = set()
@@ -65,17 +66,22 @@ class Redirector:
         tell("ready")
         while not self.over:
             self.forwarder.turn(IDLE_S)
+            while self.ordered:
+                self._obey(self.ordered.pop(0))
             if self.orders.ended and (not self.redirecting or self._somebody_listens()):
                 self.withdraw(ORPHAN_WITHIN_S)
 
     def _read_orders(self) -> None:
-        for order in self.orders.read():
-            if order["do"] == "redirect":
-                self.redirect()
-            elif order["do"] == "withdraw":
-                self.withdraw(float(order["within_s"]))
+        """Take orders down: to obey one is to turn again, and a turn does not bear another within it."""
+        self.ordered += self.orders.read()
         if self.orders.ended:
             self.forwarder.selector.unregister(STDIN)
+
+    def _obey(self, order: Mapping[str, Any]) -> None:
+        if order["do"] == "redirect":
+            self.redirect()
+        elif order["do"] == "withdraw":
+            self.withdraw(float(order["within_s"]))
 
     def redirect(self) -> None:
         """Make the table, and see that connections to the legacy ports come here."""
@@ -125,9 +131,10 @@ class Redirector:
 
     def _own_question(self, peer: Address) -> bool:
         plain = (peer[0].removeprefix("::ffff:"), peer[1])
-        if plain in self._asking:
-            self._arrived.add(plain)
-        return plain in self._arrived
+        if plain not in self._asking:
+            return False
+        self._arrived.add(plain)
+        return True
 
     def withdraw(self, within_s: float) -> None:
         """Remove the table and end what came here."""

@@ -2,8 +2,10 @@
 
 A connection rests when its last bytes went towards the client and a while has passed since. How long that while has to
 be, each connection teaches: a service that pauses within its answers (a stream of tokens) needs more than the longest
-pause; a client that asks again 4 ms after each answer has to be cut before half of that has passed. What has taught
-nothing yet is believed to rest after UNTAUGHT_S. As patience runs out less is asked, down to HURRIED_S.
+pause. And the client's next question must not be due: of the times that it took to ask again before, those that are
+over by now say nothing, and the shortest of the others says how much time is left. So a client that mostly asks again
+at once, and sometimes after 8 ms, is cut 2 ms into one of the latter. What has taught nothing yet is believed to rest
+after UNTAUGHT_S. As patience runs out less is asked, down to HURRIED_S.
 """
 
 from __future__ import annotations
@@ -12,15 +14,15 @@ from collections import deque
 from dataclasses import dataclass, field
 
 SETTLED_S = 0.01
-RESTLESS_S = 0.004
-HURRIED_S = 0.0005
+HURRIED_S = 0.001
+LEFT_S = 0.001
+"""How long it has to be until the next question is due: a cut takes a tenth of that, and its packet has to travel."""
 UNTAUGHT_S = 0.25
-IN_TIME = 0.5
-"""The part of a client's usual thinking time within which it may be cut: later its next request may be under way."""
+RESTLESS_S = 0.003
 TAUGHT = 2
 PAUSES = 3.0
 SLOWEST_S = 1.0
-REMEMBERED = 8
+REMEMBERED = 16
 BLIND_S = 0.005
 """What passed in a gap of the looks that is longer than this teaches nothing: it may have been several turns."""
 
@@ -60,22 +62,28 @@ class Watch:
         `answered_last` says who spoke last where both did, None where nobody can say.
         """
         came, went = received > self.received, sent > self.sent
-        if came:
-            self._ask(now, since)
-        if went:
+        if came and went and not self.answered_last and self.received:  # what was due, and the next question at once
             self._answer(now, since)
-        if came or went:
-            # From rest the client speaks first: where both spoke, it was a question and its answer.
-            both = self.answered_last or not self.received if answered_last is None else answered_last
-            self.answered_last = both if came and went else went
+            self.answered_last = True
+            self._ask(now, since, sent)
+            self.answered_last = False
+        else:  # from rest the client speaks first
+            if came:
+                self._ask(now, since, self.sent)
+                self.answered_last = False
+            if went:
+                self._answer(now, since)
+                self.answered_last = True
+        if came and went and answered_last is not None:
+            self.answered_last = answered_last
         self.received, self.sent = received, sent
 
-    def _ask(self, now: float, since: float) -> None:
+    def _ask(self, now: float, since: float, sent: int) -> None:
         if self.answered_last and self.received and now - since <= BLIND_S:
             think_s = max(0.0, since - self.answered)
-            self.turns.append(Turn(self.delay_s, self.pause_s, self.sent - self.before_answer, think_s))
+            self.turns.append(Turn(self.delay_s, self.pause_s, sent - self.before_answer, think_s))
         if self.answered_last:
-            self.pause_s, self.before_answer = 0.0, self.sent
+            self.pause_s, self.before_answer = 0.0, sent
         self.asked = now
 
     def _answer(self, now: float, since: float) -> None:
@@ -89,23 +97,26 @@ class Watch:
         """Say whether it can be cut now; `patience` is 1 at first and 0 when the time is up."""
         if not self.received and not self.sent:
             return now - self.opened >= UNTAUGHT_S * patience
-        if not self.answered_last:
-            return False
-        quiet = now - self.answered
-        if quiet >= max(UNTAUGHT_S, PAUSES * self._longest_pause()):
-            return True
+        if not self.answered_last or patience <= 0:
+            return self.answered_last
+        quiet, over_s = now - self.answered, PAUSES * self._longest_pause() * patience
         if len(self.turns) < TAUGHT or not self._whole():
-            return quiet >= max(UNTAUGHT_S * patience, HURRIED_S)
-        if now - self.asked < min(self._usual_delay(), SLOWEST_S) * patience:  # another question may be in work
-            return False
-        settled = max(min(SETTLED_S, self.think_s / 4), HURRIED_S, PAUSES * self._longest_pause())
-        return quiet >= settled * min(1.0, 2 * patience) and (self._in_time(quiet) or patience <= 0)
+            return quiet >= max(UNTAUGHT_S * patience, HURRIED_S, over_s)
+        in_work_s = min(self._usual_delay(), SLOWEST_S) * patience  # so long another question may have been in work
+        return now - self.asked >= in_work_s and self._taught_to_rest(quiet, over_s, patience)
 
-    @property
-    def think_s(self) -> float:
-        """Return how long the client usually takes to ask again, on the short side."""
-        known = sorted(t.think_s for t in self.turns)
-        return known[len(known) // 4] if known else 0.0
+    def _taught_to_rest(self, quiet: float, over_s: float, patience: float) -> bool:
+        """Say whether an answer is over and the next question not due, as earlier turns have it."""
+        ahead = self._ahead(quiet)
+        if ahead is None:  # it never took so long to ask again
+            longest = max(t.think_s for t in self.turns)
+            return quiet >= max(2 * longest, UNTAUGHT_S, over_s) * patience
+        latest = min(ahead * (1 - patience / 2), ahead - LEFT_S)
+        return max(min(SETTLED_S, ahead / 4), HURRIED_S, over_s) <= quiet <= latest - self.blur_s
+
+    def _ahead(self, quiet: float) -> float | None:
+        """Return when the next question is due, counted from the answer, as far as it has not been due already."""
+        return min((t.think_s for t in self.turns if t.think_s > quiet), default=None)
 
     def _usual_delay(self) -> float:
         known = sorted(t.delay_s for t in self.turns)
@@ -118,14 +129,10 @@ class Watch:
         """Say whether the answer is as long as others were: its first part may have been written, and not the rest."""
         return self.sent - self.before_answer >= min(t.size for t in self.turns) > 0
 
-    def _in_time(self, quiet: float) -> bool:
-        """Say whether the client's next question is not due yet."""
-        return quiet + self.blur_s <= IN_TIME * self.think_s
-
     @property
     def restless(self) -> bool:
         """Say whether its client asks again too soon for a rest to be seen."""
-        return len(self.turns) >= TAUGHT and self.think_s < RESTLESS_S
+        return len(self.turns) >= TAUGHT and max(t.think_s for t in self.turns) < RESTLESS_S
 
     @property
     def has_just_answered(self) -> bool:
