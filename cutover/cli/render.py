@@ -122,7 +122,8 @@ def report_text(report: SwapReport) -> str:
     """Return how a run ended, in a few lines."""
     plan, outcome = report.plan, report.outcome
     ports = ", ".join(str(m.binding.host_port) for m in plan.moves) or "none"
-    lines = [f"{outcome.result}: run {report.run.id if report.run else '-'}, {plan.what}, ports {ports}"]
+    undone = " undone" if plan.images and outcome.result in {"rolled_back", "interrupted"} else ""
+    lines = [f"{outcome.result}: run {report.run.id if report.run else '-'}, {plan.what}{undone}, ports {ports}"]
     if outcome.stall_measured_s is not None:
         predicted = f", {plan.stall_text()} predicted" if plan.stall_cause else ""
         lines.append(f"silence of the legacy ports: {outcome.stall_measured_s:.3f} s measured{predicted}")

@@ -108,6 +108,14 @@ class RollRig(Rig):
         found = self._listed("{{.Names}} {{.ID}}")
         return dict(line.split(" ") for line in found)
 
+    def inside(self, *argv: str) -> str:
+        """Return the output of a command in the service's container."""
+        return self.compose("exec", "-T", "-u", "root", "web", *argv).stdout
+
+    def docker(self, *words: str) -> None:
+        """Run the Docker CLI."""
+        subprocess.run(["docker", *words], capture_output=True, text=True, check=True)
+
     def strays(self) -> list[str]:
         """Return what a roll must not leave: containers by names that Compose does not know, and networks."""
         return [n for n in self._listed("{{.Names}}") if n.endswith(("-next", "-back")) or "_" in n] + self.leftovers()
@@ -127,14 +135,20 @@ class RollRig(Rig):
 def images():
     """Give the name of an image with a tag for each version and each way to fail, gone at the end."""
     name = f"ct-roll-{secrets.token_hex(4)}"
-    client = docker.from_env()
     tags = {"v1": "NAME=v1", "v2": "NAME=v2", **{f: f"NAME=v2 FAIL={f}" for f in ("exit", "unhealthy", "wrong")}}
     try:
         for tag, env in tags.items():
-            recipe = f"FROM {IMAGE}\nENV {env}\n".encode()
-            client.images.build(fileobj=io.BytesIO(recipe), tag=f"{name}:{tag}", rm=True)
+            build(f"{name}:{tag}", f"ENV {env}")
         yield name
     finally:
-        for tag in tags:
-            client.images.remove(f"{name}:{tag}", force=True)
+        subprocess.run(["docker", "rmi", "-f", *(f"{name}:{tag}" for tag in tags)], capture_output=True, check=False)
+
+
+def build(tag, *lines):
+    """Build an image of the demo's, with some lines more."""
+    client = docker.from_env()
+    try:
+        recipe = "\n".join([f"FROM {IMAGE}", *lines, ""]).encode()
+        client.images.build(fileobj=io.BytesIO(recipe), tag=tag, rm=True)
+    finally:
         client.close()

@@ -132,7 +132,7 @@ def tell_what_files_ask(ctx: Context) -> None:
     except EngineGoneError:
         raise
     except CutoverError as error:
-        ctx.warn(f"whether the files ask for what runs now is unknown: {error.message}")
+        ctx.warn(f"Compose does not tell whether the files ask for what runs now: {error.message}")
         return
     if left:
         files = ", ".join(f.name for f in ctx.stack.source.files)
