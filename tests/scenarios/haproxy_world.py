@@ -24,6 +24,18 @@ from tests.scenarios.rig import IMAGE
 
 COLOUR = Path(__file__).parent / "haproxy_colour.py"
 HTTP, TCP = 6570, 5571
+UPGRADE = b"".join(
+    line + b"\r\n"
+    for line in (
+        b"GET /websocket HTTP/1.1",
+        b"Host: x",
+        b"Connection: Upgrade",
+        b"Upgrade: websocket",
+        b"Sec-WebSocket-Version: 13",
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        b"",
+    )
+)
 
 
 class World:
@@ -74,6 +86,16 @@ class World:
             detach=True,
         )
         return Running(self, face, container, folder)
+
+    @contextlib.contextmanager
+    def both_up(self):
+        """Have both colours run; the edges that are handed in are gone afterwards."""
+        for colour in (self.green, self.blue):
+            colour.reload()
+            if colour.status != "running":
+                colour.start()
+        with contextlib.ExitStack() as stack:
+            yield lambda edge: stack.enter_context(contextlib.closing(edge))
 
     def close(self):
         """Take everything away."""

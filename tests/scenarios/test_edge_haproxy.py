@@ -13,7 +13,7 @@ import pytest
 from cutover.edge.haproxy.face import HaproxyFace
 from cutover.edge.shape import Hold, Sample, Slot
 from cutover.errors import EdgeError
-from tests.scenarios.haproxy_world import HTTP, TCP, Load, World, quietly, wait
+from tests.scenarios.haproxy_world import HTTP, TCP, UPGRADE, Load, World, quietly, wait
 from tests.scenarios.rig import free_ports
 
 pytestmark = pytest.mark.engine
@@ -30,19 +30,8 @@ def world(engine, edge_image):
 @pytest.fixture
 def start(world, tmp_path):
     """Give a way to start an edge that serves green from slot a; `settings` are those of `edge:`."""
-    for colour in (world.green, world.blue):
-        colour.reload()
-        if colour.status != "running":
-            colour.start()
-    started = []
-
-    def up(**settings):
-        started.append(world.edge(tmp_path, **settings))
-        return started[0].up()
-
-    yield up
-    for edge in started:
-        edge.close()
+    with world.both_up() as started:
+        yield lambda **settings: started(world.edge(tmp_path, **settings)).up()
 
 
 @pytest.fixture
@@ -296,9 +285,7 @@ def test_another_address_of_the_same_colour_is_found(edge):
 def test_streams_stay_where_they_are(edge):
     """Tunnels of TCP and of WebSocket, and a stream of events, live through a flip; who comes after is with blue."""
     with edge.raw(edge.world.tcp) as stream, edge.raw() as tunnel, edge.raw() as events:
-        ask = ["GET /websocket HTTP/1.1", "Host: x", "Connection: Upgrade", "Upgrade: websocket"]
-        more = ["Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]
-        tunnel.sendall("\r\n".join([*ask, *more, "", ""]).encode())
+        tunnel.sendall(UPGRADE)
         assert tunnel.recv(999).startswith(b"HTTP/1.1 101")
         events.sendall(b"GET /stream/10 HTTP/1.1\r\nHost: x\r\n\r\n")
         stream.sendall(b"1")

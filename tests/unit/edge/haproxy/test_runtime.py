@@ -2,43 +2,11 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-
 import pytest
 
 from cutover.edge.haproxy.runtime import RuntimeSocket
 from cutover.errors import EdgeError
-
-
-class Answering:
-    """A socket that answers each connection with the next text; None: not at all."""
-
-    def __init__(self, path, *answers):
-        self.heard = []
-        self._answers = answers
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(str(path))
-        self._listener.listen()
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def close(self):
-        """Stop."""
-        self._over.set()
-        self._thread.join()
-        self._listener.close()
-
-    def _run(self):
-        for answer in self._answers:
-            channel, _ = self._listener.accept()
-            with channel:
-                self.heard.append(channel.recv(65536).decode())
-                if answer is None:
-                    self._over.wait(5)
-                else:
-                    channel.sendall(answer.encode())
+from tests.unit.edge.haproxy.talkers import Answering
 
 
 @pytest.fixture
@@ -47,7 +15,8 @@ def haproxy(tmp_path):
     made = []
 
     def answers(*texts):
-        made.append(Answering(tmp_path / "admin.sock", *texts))
+        left = list(texts)
+        made.append(Answering(tmp_path / "admin.sock", lambda _: left.pop(0)))
         return RuntimeSocket(tmp_path / "admin.sock", timeout_s=0.3), made[0]
 
     yield answers
