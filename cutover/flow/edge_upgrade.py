@@ -15,7 +15,7 @@ from cutover.config import Strategy
 from cutover.edge.image import edge_image_name
 from cutover.edge.shape import Slot
 from cutover.engine.daemon import Daemon
-from cutover.errors import CutoverError, NeedsHandsError, RefusedError, StepError
+from cutover.errors import CutoverError, EngineError, EngineGoneError, NeedsHandsError, RefusedError, StepError
 from cutover.events import StepEvent, StepState
 from cutover.flow.context import Context
 from cutover.flow.edge import GENERATION_LABEL, containers_of, face_of, holds_ports
@@ -216,10 +216,28 @@ def _made_again(ctx: Context, record: EdgeRecord) -> list[Container]:
 
 
 def _hold_again(ctx: Context, ours: list[Container]) -> None:
+    """Have the edge's containers run with their ports.
+
+    Raises:
+        EngineGoneError: no Engine answers.
+        NeedsHandsError: somebody else holds one.
+
+    """
     for container in ours:
-        unpark(ctx, container)
-        if not container.running:
-            ctx.daemon.start(container.id)
+        try:
+            unpark(ctx, container)
+            if not container.running:
+                ctx.daemon.start(container.id)
+        except EngineGoneError:
+            raise
+        except EngineError as error:
+            wanted = ", ".join(str(b.host_port) for b in container.wanted)
+            raise NeedsHandsError(
+                "edge-ports-held",
+                f"{container.name} cannot have its ports back ({wanted}): {error.message}",
+                evidence=error.evidence,
+                hint="ss -ltnp shows who listens; free the port, then cutover recover",
+            ) from error
         ctx.daemon.set_restart_policy(container.id, RESTART)
 
 

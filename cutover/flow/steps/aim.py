@@ -46,8 +46,8 @@ def wait_alive(ctx: Context, face: Face, slot: Slot, name: str) -> None:
                 "edge-sees-nobody",
                 f"The edge does not see {name} alive, though it answers at its own address.",
                 evidence=[f"port {port}: {why}" for port, why in wrong.items()],
-                hint="does edge: {ports: ...} in cutover.yaml name what it does not speak, or is a firewall between the "
-                "edge's network and the service's?",
+                hint="does edge: {ports: ...} in cutover.yaml name what it does not speak, or is a firewall between "
+                "the edge's network and the service's?",
             )
         ctx.clock.sleep(LOOK_S)
 
