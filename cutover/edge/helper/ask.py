@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -40,13 +39,13 @@ def check(nft: Nft, scripts: Iterable[str]) -> dict[str, object]:
         except NftError as error:
             why = why or str(error)
             continue
-        return {"takes": number, "blocked": blocked(json.loads(nft.run("list ruleset", as_json=True)))}
+        return {"takes": number, "blocked": blocked(nft.listed("list ruleset"))}
     return {"takes": None, "why": why}
 
 
 def clear(nft: Nft, table: str) -> bool:
     """Remove a table and say whether it was there."""
-    listed = json.loads(nft.run("list tables", as_json=True)).get("nftables", ())
+    listed = nft.listed("list tables").get("nftables", ())
     if not any((e.get("table") or {}).get("name") == table for e in listed):
         return False
     nft.run(f"delete table inet {table}")

@@ -7,8 +7,13 @@ The kernel removes a table with the flag `owner` when the socket that made it is
 from __future__ import annotations
 
 import ctypes
+import json
+import time
+from typing import Any
 
 LIBRARY = "libnftables.so.1"
+LIST_TRIES = 20
+AGAIN_S = 0.05
 
 
 class NftError(Exception):
@@ -51,3 +56,19 @@ class Nft:
         if failed:
             raise NftError(error.decode(errors="replace").strip())
         return output.decode(errors="replace")
+
+    def listed(self, command: str) -> dict[str, Any]:
+        """Return what a command lists; asked again where the rules change meanwhile, and the library prints half of it.
+
+        Raises:
+            NftError: it was refused, or the rules did not stand still.
+
+        """
+        for _ in range(LIST_TRIES):
+            try:
+                found: dict[str, Any] = json.loads(self.run(command, as_json=True))
+            except ValueError:
+                time.sleep(AGAIN_S)
+                continue
+            return found
+        raise NftError(f"nft {command}: the rules change all the time")
