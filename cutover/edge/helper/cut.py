@@ -77,7 +77,9 @@ class Cutter:
                 watch.received, watch.sent = connection.received, connection.sent
                 watch.asked = now - connection.received_ago_ms / 1000 if connection.received else 0.0
                 watch.answered = now - connection.sent_ago_ms / 1000 if connection.sent else 0.0
-                watch.answered_last = _answered_last(connection) or False
+                last = _answered_last(connection)
+                # Within one tick a question and its answer are likelier than an answer and the next question.
+                watch.answered_last = connection.sent > 0 if last is None else last
                 self.watched[connection.key] = watch
 
     def look(self) -> dict[tuple[int, bytes], Connection]:

@@ -98,6 +98,7 @@ class Redirector:
             self._remove_table()
             tell("failed", why="connections do not come to the redirect", evidence=missed)
             return
+        forget(frozenset(self.legacy), frozenset())  # what was closing just then, and is in a new connection's way
         tell("redirecting", script_s=made - began, proof_s=time.monotonic() - made)
 
     def _make_table(self) -> list[str]:
