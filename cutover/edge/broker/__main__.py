@@ -33,7 +33,7 @@ def main(arguments: list[str]) -> int:
         log(str(error))
         return 2
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: broker.loop.stop())
+        signal.signal(number, lambda *_: broker.leave())
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)  # what comes and goes with messages holds no cycles

@@ -15,7 +15,7 @@ from operator import itemgetter
 import zmq
 
 from cutover.edge.broker import wire
-from cutover.edge.broker.codec import FULL, LATE, LOST, WAITED, Frames
+from cutover.edge.broker.codec import ENDED, FULL, LATE, LOST, WAITED, Frames
 from cutover.edge.broker.link import Entry, Link, Slot, World
 from cutover.edge.broker.port import Port
 from cutover.edge.broker.words import Hold, other
@@ -236,6 +236,23 @@ class AskPort(Port):
         if self.fast is None:
             self.forward()
             self.settle()
+
+    def leave(self) -> None:
+        """Answer all that waits or comes: a REQ whose request ended with the broker would wait for ever."""
+        self.set_hold(Hold(limit=0, timeout_s=0, release_per_s=1))
+        self.tick()
+
+    def close(self) -> None:
+        """Answer what is still in flight, and let go of every socket."""
+        self.answer_all()
+        super().close()
+
+    def answer_all(self) -> None:
+        """Answer what is still in flight for the colours that have it."""
+        for slot in self.slots.values():
+            for link in slot.links:
+                self.take_answers(link)
+                self.lose(link, list(link.pending), ENDED)
 
     def read(self, reading: bool) -> None:
         """Take requests in, or leave them with their clients while nobody can take them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import resource
+import time
 from array import array
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -20,6 +20,7 @@ from cutover.edge.broker.rep import RepPort
 from cutover.edge.broker.resolve import Resolver
 from cutover.edge.broker.routed import RoutedPort
 from cutover.edge.broker.streams import PubPort, PullPort, PushPort
+from cutover.edge.broker.wire import descriptors
 from cutover.edge.broker.words import SLOTS, Hold, Settings, State, Target, WordsError, load
 
 KINDS: Mapping[str, type[Port]] = {
@@ -30,6 +31,7 @@ KINDS: Mapping[str, type[Port]] = {
     "zmq-push": PushPort,
 }
 SAMPLES_TOLD = 20_000
+LEAVE_S = 1.0
 
 
 class Broker:
@@ -83,6 +85,23 @@ class Broker:
             self._control.close()
             self._close_ports()
             self.loop.close()
+
+    def leave(self) -> None:
+        """Have `run` return when all that is in flight is answered, or soon; from any thread or signal handler."""
+        self.loop.hand_in(self._leave)
+
+    def _leave(self) -> None:
+        log("ends")
+        for port in self.ports.values():
+            port.leave()
+        self._leave_by(time.monotonic() + LEAVE_S)
+
+    def _leave_by(self, deadline: float) -> None:
+        in_flight = sum(slot.in_flight for port in self.ports.values() for slot in port.slots.values())
+        if in_flight and time.monotonic() < deadline:
+            self.loop.after(LEAVE_S / 50, lambda: self._leave_by(deadline))
+        else:
+            self.loop.stop()
 
     def _close_ports(self) -> None:
         for port in self.ports.values():
@@ -200,14 +219,6 @@ class Broker:
                 packed.append(int(elapsed_s * 1e6) << 2 | on_b << 1 | error)
             found[str(number)] = base64.b64encode(packed.tobytes()).decode()
         return found
-
-
-def descriptors() -> int:
-    """Have as many descriptors as we may, and return how many: a client of a ROUTER port takes two here."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return hard if hard != resource.RLIM_INFINITY else 1 << 20
 
 
 def _slot(request: Mapping[str, Any]) -> str:

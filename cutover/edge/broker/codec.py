@@ -17,6 +17,7 @@ except ImportError:  # the image may do without, where nobody says codec: msgpac
 LOST = "the service went away while it had this request"
 LATE = "the service did not answer in time"
 FULL = "too many requests wait for the service"
+ENDED = "the edge ended while the service had this request"
 WAITED = "the service did not come back in time"
 
 Frames = bytes | list[bytes]

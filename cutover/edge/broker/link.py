@@ -17,6 +17,8 @@ from cutover.edge.broker.words import Settings, Target
 LOOK_UP_AFTER_S = 1.0
 """So long a connection may be missing before the container's name is asked for its address (again)."""
 RECONNECT_S = 0.05
+RECONNECT_MOST_S = 1.0
+"""A colour that takes connections and drops them is asked ever more rarely."""
 
 Entry = tuple[bytes, list[bytes] | None, float, "bytes | list[bytes] | None"]
 """A request in flight: client, frames before the body (None: the empty delimiter), since when, the body if kept."""
@@ -65,6 +67,7 @@ class Link:
         self.broken = False
         self.quota = 1
         self.why = "no connection yet"
+        self.made = time.monotonic()
         self._loop = world.loop
         self.socket = wire.towards(world.context, kind, world.settings, keep=keep)
         self._monitor = self.socket.get_monitor_socket(
@@ -133,6 +136,7 @@ class Slot:
     was_up: bool = False
     since: float = 0.0
     last_why: str = "no connection yet"
+    _pause_s: float = RECONNECT_S
     _timer: Timer | None = None
     _address: str | None = None
 
@@ -194,7 +198,7 @@ class Slot:
         log(f"slot {self.name}: {self._called()} is gone: {link.why}")
         if link.keep and link is self.link:
             self.owner.unlinked(self, link)
-            self._timer = self.world.loop.after(LOOK_UP_AFTER_S, self._look_up)
+            self._look_up()
             return
         if link is self.link:
             self.link = None
@@ -202,8 +206,11 @@ class Slot:
         if not self.owner.unlinked(self, link):
             self._close(link)
         if self.target is not None and self.link is None:
+            lived_s = time.monotonic() - link.made
+            self._pause_s = RECONNECT_S if lived_s > RECONNECT_MOST_S else min(2 * self._pause_s, RECONNECT_MOST_S)
             self._stop_timer()
-            self._timer = self.world.loop.after(RECONNECT_S, self._connect)
+            self._timer = self.world.loop.after(self._pause_s, self._connect)
+            self._look_up()  # a container that is started again may have another address
 
     def tidy(self) -> None:
         """Close what was retired and has nothing in flight any more."""

@@ -15,8 +15,8 @@ from cutover.edge.broker.loop import log
 from cutover.edge.broker.share import Share
 from cutover.edge.broker.words import SLOTS, Hold, Target, other
 
-GRACE_S = 0.8
-"""So long an active slot that was never up is waited for before the other one serves."""
+GRACE_S = 1.5
+"""So long an active slot that was never up is waited for before the other one serves: its name may be asked first."""
 TICK_S = 0.1
 REMEMBERED = 20_000
 
@@ -92,6 +92,9 @@ class Port:
             "rejected": self.rejected,
             "slots": {name: self._slot_stats(slot) for name, slot in self.slots.items()},
         }
+
+    def leave(self) -> None:
+        """Take nothing more in; the broker is about to end."""
 
     def close(self) -> None:
         """Let go of every socket."""

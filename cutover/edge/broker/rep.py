@@ -65,6 +65,10 @@ class RepPort(AskPort):
         self.poller.register(link.socket, zmq.POLLIN)
         super().opened(link)
 
+    def prepare(self, socket: wire.Socket) -> None:
+        """Bound what is under way by the window alone: a socket that takes nothing has no connection."""
+        socket.setsockopt(zmq.SNDHWM, 0)
+
     def closing(self, link: Link) -> None:
         """Watch a connection no more."""
         if self._links.pop(link.socket, None) is not None:

@@ -26,6 +26,7 @@ from cutover.edge.broker.wire import NOBLOCK
 ROUNDS = 8
 BATCH = 64
 FRAMES = 256
+MOST_CLIENTS = 20_000
 LIMB_WINDOW = 1000
 """So many requests of a client may be unanswered; of more, the oldest is taken for a message that has no answer."""
 CONNECT_S = 1.5
@@ -43,7 +44,6 @@ class RoutedPort(AskPort):
 
     front_kind: ClassVar[int] = zmq.ROUTER
     back_kind: ClassVar[int] = zmq.DEALER
-    most_clients: ClassVar[int] = 20_000
 
     def __init__(self, world: World, number: int) -> None:
         self.order_s = world.settings.order_s
@@ -54,6 +54,7 @@ class RoutedPort(AskPort):
         self._connecting: set[Limb] = set()
         self._quota = 1
         super().__init__(world, number)
+        self._most_clients = min(MOST_CLIENTS, max(16, (wire.descriptors() - 500) // 6))
         self._monitor = self.front.get_monitor_socket(wire.GONE)
         self._monitored = int(self._monitor.getsockopt(zmq.FD))
         self.loop.watch(self._monitored, self._notice)
@@ -61,6 +62,7 @@ class RoutedPort(AskPort):
 
     def close(self) -> None:
         """Let go of every socket."""
+        self.answer_all()
         self.loop.forget(self._monitored)
         self.front.disable_monitor()
         self._monitor.close(0)
@@ -214,7 +216,7 @@ class RoutedPort(AskPort):
             known.descriptor, known.gone_at = descriptor, None
             self._by_descriptor[descriptor] = known
             return known
-        if len(self._clients) >= self.most_clients:
+        if len(self._clients) >= self._most_clients:
             return None
         client = Client(identity, descriptor, strict=is_req(frame))
         self._clients[identity] = self._by_descriptor[descriptor] = client

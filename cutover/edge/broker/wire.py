@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import resource
 import struct
 from typing import TYPE_CHECKING
 
@@ -87,6 +88,14 @@ def towards(context: Context, kind: int, settings: Settings, *, keep: bool = Fal
     for option, value in options.items():
         socket.setsockopt(option, value)
     return socket
+
+
+def descriptors() -> int:
+    """Have as many descriptors as we may, and return how many: a client of a ROUTER port takes two here."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard if hard != resource.RLIM_INFINITY else 1 << 20
 
 
 def endpoint(address: str, port: int) -> str:

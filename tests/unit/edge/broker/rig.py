@@ -172,8 +172,17 @@ class Rig:
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """End the process; return its exit status."""
+        self.send(number)
+        return self.wait()
+
+    def send(self, number: signal.Signals) -> None:
+        """Send the process a signal."""
         assert self._process is not None
         self._process.send_signal(number)
+
+    def wait(self) -> int:
+        """Return the exit status of the process."""
+        assert self._process is not None
         return self._process.wait(SOON_S)
 
     def answers(self) -> bool:

@@ -234,6 +234,35 @@ def test_errors_are_counted_as_the_user_says(tmp_path: Path) -> None:
         assert [sample.error for sample in made.face.samples()] == [False, True]
 
 
+def test_a_broker_that_ends_leaves_nobody_waiting(tmp_path: Path) -> None:
+    """What is in flight is waited for a moment, then answered for; what waits, and comes, is told at once."""
+    settings = {"zmq": {"lost_reply": "lost: ${reason}", "overflow_reply": "full", "codec": "raw"}}
+    for mode, kind in ((Mode.REP, zmq.REP), (Mode.ROUTER, zmq.ROUTER)):
+        folder = tmp_path / mode.value
+        folder.mkdir()
+        with (
+            rig(folder, mode, settings=settings) as made,
+            Colour("a:", kind, delay_s=0.3) as green,
+            made.client() as quick,
+            made.client() as slow,
+            made.client() as late,
+        ):
+            made.aim(Slot.A, green)
+            quick.send(b"x")
+            wait_for(lambda made=made: made.face.in_flight(Slot.A) == 1)
+            wait_for(lambda green=green: green.asked)
+            green.delay_s = 30
+            slow.send(b"y")
+            wait_for(lambda made=made: made.face.in_flight(Slot.A) == 2)
+            made.send(signal.SIGTERM)
+            wait_for(lambda made=made: "ends" in made.log())
+            late.send(b"z")
+            assert late.recv() == b"full"
+            assert quick.recv() == b"a:x"
+            assert slow.recv().startswith(b"lost: the edge ended")
+            assert made.wait() == 0
+
+
 def test_a_client_that_leaves_takes_nothing_with_it(tmp_path: Path) -> None:
     """Answers to clients that are gone come to nothing; others are served, and nothing stays in flight."""
     with rig(tmp_path) as made, Colour("a:", delay_s=0.02) as green:
