@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cutover.config import Strategy
-from cutover.errors import CutoverError, RefusedError
+from cutover.errors import CutoverError, NeedsHandsError, RefusedError
 from cutover.flow.observed import ObservedState
 from cutover.flow.preflight import can_be_parked, green_of
 from cutover.flow.request import SwapRequest
@@ -121,4 +121,5 @@ def _standing_edge_serves(state: ObservedState, request: SwapRequest) -> None:
 
 def trouble(error: CutoverError) -> RefusedError:
     """Return an edge that stands and does not answer as the reason for not swapping."""
-    return RefusedError(error.reference, error.message, evidence=error.evidence, hint="cutover edge status")
+    hint = error.hint if isinstance(error, NeedsHandsError) else "cutover edge status"
+    return RefusedError(error.reference, error.message, evidence=error.evidence, hint=hint)

@@ -94,8 +94,7 @@ def make_plan(session: Session, request: SwapRequest) -> Plan:
     session.suites(request.suites)  # a suite that does not hold is told before anything else is looked at
     state = observe(session.daemon, session.stack, (request.green, request.blue), request.image)
     session.name_project(state.project)
-    if request.strategy in {Strategy.AUTO, Strategy.EDGE}:
-        state = with_edge(state, session.daemon, session.settings.edge)
+    state = with_edge(state, session.daemon, session.settings.edge)
     check(state, request)
     request, why = chosen(state, request)
     moves = moves_of(state, request)

@@ -30,6 +30,7 @@ def made(kind, edge_image, folder, **more):
     zmq, http, tcp = free_ports(3)
     rig = kind(folder, f"cx{secrets.token_hex(4)}", zmq, http)
     rig.edge_image, rig.tcp = edge_image, tcp
+    rig.template = rig.template.replace("timeout: 1s", "timeout: 5s")  # of the healthcheck, on busy machines
     for name, value in more.items():
         setattr(rig, name, value)
     rig.write()
