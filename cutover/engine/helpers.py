@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import select
 import socket
 import struct
@@ -52,10 +53,8 @@ class Helper:
 class Talk:
     """A running helper, as long as the connection to it is open."""
 
-    def __init__(self, daemon: Daemon, helper: Helper, container_id: str, channel: socket.socket) -> None:
+    def __init__(self, helper: Helper, channel: socket.socket) -> None:
         self.helper = helper
-        self.id = container_id
-        self._daemon = daemon
         self._channel = channel
         self._frames = b""
         self._lines = b""
@@ -120,7 +119,7 @@ class Talk:
 
     def close(self) -> None:
         """Hang up: its standard input ends, and it does what it does when nobody is there any more."""
-        with contextlib.suppress(OSError):  # the library holds the socket open as well: only this ends it
+        with contextlib.suppress(OSError):
             self._channel.shutdown(socket.SHUT_RDWR)
         self._channel.close()
 
@@ -159,21 +158,24 @@ def start_helper(daemon: Daemon, helper: Helper, first: Mapping[str, Any]) -> Ta
         )
         try:
             params = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
-            channel = api.attach_socket(created["Id"], params=params)
+            channel = _own_socket(api.attach_socket(created["Id"], params=params))
             api.start(created["Id"])
         except BaseException:
             _remove(daemon, created["Id"])
             raise
-    talk = Talk(daemon, helper, created["Id"], _socket_of(channel))
+    talk = Talk(helper, channel)
     talk.say(first)
     return talk
 
 
-def _socket_of(channel: Any) -> socket.socket:
-    """Return the socket behind what the library returns, which differs between ways to the Engine."""
-    found: socket.socket = getattr(channel, "_sock", channel)
-    found.settimeout(None)
-    return found
+def _own_socket(attached: Any) -> socket.socket:
+    """Return the connection that the library attached, in our own hands; what it wrapped around it is closed."""
+    channel = socket.socket(fileno=os.dup(attached.fileno()))
+    channel.settimeout(None)
+    for wrapper in (getattr(attached, "_response", None), attached):
+        if wrapper is not None:
+            wrapper.close()
+    return channel
 
 
 def helpers(daemon: Daemon, project: str) -> dict[str, str]:

@@ -103,6 +103,7 @@ def take_over(
         except BaseException:
             with contextlib.suppress(EngineError):
                 _withdraw(redirect, cut_after_s)
+            opened.close()  # it is what the helpers inside wait for
             _see_gone(daemon, project, clock)
             raise
         cut_s = clock.monotonic() - stood
@@ -216,4 +217,5 @@ def clear_traces(daemon: Daemon, project: str, image: str) -> bool:
         raise EngineError(
             "table-left", f"The table {table} cannot be removed.", evidence=[str(facts.get("why"))], hint=removal(table)
         )
+    _see_gone(daemon, project, SystemClock())  # the one that was asked, too
     return bool(found or facts["found"])

@@ -58,7 +58,7 @@ class Nft:
         return output.decode(errors="replace")
 
     def listed(self, command: str) -> dict[str, Any]:
-        """Return what a command lists; asked again where the rules change meanwhile, and the library prints half of it.
+        """Return what a command lists; asked again where rules change meanwhile: the library prints half of it then.
 
         Raises:
             NftError: it was refused, or the rules did not stand still.
