@@ -12,6 +12,7 @@ import os
 import select
 import socket
 import struct
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -30,6 +31,9 @@ ROLE_LABEL = "io.cutover.helper"
 _FRAME = struct.Struct(">BxxxL")
 _STDOUT = 1
 _CHUNK = 65536
+ALREADY_AT_IT = 409
+GONE_S = 10.0
+POLL_S = 0.02
 CPU_SHARES = 8192
 """Eight times a container's usual share: a helper does little, and that in time."""
 
@@ -195,14 +199,18 @@ def remove_helpers(daemon: Daemon, project: str) -> int:
 
 
 def _remove(daemon: Daemon, container_id: str) -> None:
+    """Remove a container and see it gone, also where the Engine is at it already because it ended by itself."""
+    deadline = Deadline(GONE_S)
     with translated(f"Removing the helper container {container_id[:12]}"):
-        try:
-            daemon.api.remove_container(container_id, v=True, force=True)
-        except docker.errors.NotFound:
-            return
-        except docker.errors.APIError as error:
-            if error.status_code != 409:  # noqa: PLR2004  (it removes itself this moment)
-                raise
+        while True:
+            try:
+                daemon.api.remove_container(container_id, v=True, force=True)
+            except docker.errors.NotFound:
+                return
+            except docker.errors.APIError as error:
+                if error.status_code != ALREADY_AT_IT or deadline.passed:
+                    raise
+            time.sleep(POLL_S)
 
 
 @dataclass(frozen=True, slots=True)
