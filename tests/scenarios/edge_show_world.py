@@ -228,16 +228,15 @@ class Seen:
 
 
 def over_http(port: int, requests: int, clients: int = 4, *, mark: str = "", gap_s: float = 0.0) -> Seen:
-    """Ask over kept connections; `mark` is a header with the client's name, `cookie` keeps what the edge sets."""
+    """Ask over kept connections; `mark` is a header with the client's name, or the cookie that the edge sets."""
 
     def client(number: int, seen: Seen) -> None:
-        sent = [f"{mark}: client-{number}"] if mark and mark != "cookie" else []
+        sent = [f"{mark}: client-{number}"] if mark else []
         with closing(Wire(port)) as wire:
             for n in range(requests // clients):
                 name, echo, head = get(wire, f"{number}-{n}", *sent)
-                cookies = [h.split(" ", 1)[1].split(";")[0] for h in head.splitlines() if h.lower().startswith("set-c")]
-                if mark == "cookie" and cookies:
-                    sent = [f"Cookie: {cookies[0]}"]
+                if "set-cookie: " in head.lower():
+                    sent = [f"Cookie: {head.lower().split('set-cookie: ')[1].split(';')[0]}"]
                 _note(seen, f"client-{number}", name, echo, f"{number}-{n}")
                 time.sleep(gap_s)
 
