@@ -51,22 +51,32 @@ def rollback(session: Session, run_id: str | None = None) -> SwapReport:
 def _see_edge_answers(session: Session, ctx: Context) -> None:
     """See that the edge can be told to go back, before anything is undone.
 
+    One that is stopped is started on the way, and green has its own ports back where the run adopted them.
+
     Raises:
-        RefusedError: it does not answer.
+        RefusedError: it is gone, or runs and does not answer.
 
     """
-    found = edge_if_any(session) if ctx.plan.edge is not None else None
-    if found is not None and found.error is not None:
+    found = edge_if_any(session) if ctx.plan.edge is not None and not ctx.plan.edge.adopt else None
+    if found is not None and found.error is not None and all(c.running for c in found.containers):
         error = found.error
         raise RefusedError(error.reference, error.message, evidence=error.evidence, hint=error.hint)
 
 
 def recover(session: Session) -> list[SwapReport]:
-    """Bring every run that was cut short to an end: forward where only its record was missing, else back to green."""
+    """Bring every run that was cut short to an end: forward where only its record was missing, else back to green.
+
+    A standing edge is seen right first: it has to be told to go back. Where a run that made it was cut short, it is
+    taken away, or stands when that run is done.
+    """
     runs = session.runs()
     with locked(runs.state, runs.folder.name, session.clock):
-        reports = [_recover(session, run) for run in reversed(runs.unfinished())]
-        _settle_edge(session, runs)
+        unfinished = runs.unfinished()
+        if not any((run.header.get("edge") or {}).get("adopt") for run in unfinished):
+            _settle_edge(session, runs)
+        reports = [_recover(session, run) for run in reversed(unfinished)]
+        if all(r.outcome.result is not Result.NEEDS_HANDS for r in reports):
+            _settle_edge(session, runs)
         return reports
 
 
@@ -75,7 +85,8 @@ def _settle_edge(session: Session, runs: Runs) -> None:
     record = load(runs.state, runs.folder.name)
     if record is None:
         return
-    from cutover.flow.edge_upgrade import edge_context, settle  # noqa: PLC0415
+    from cutover.flow.edge_settle import settle  # noqa: PLC0415
+    from cutover.flow.edge_upgrade import edge_context  # noqa: PLC0415
 
     ctx = edge_context(session, record)
     for line in settle(ctx):

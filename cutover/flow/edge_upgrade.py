@@ -6,7 +6,6 @@ the ports. Whatever another generation left is debris, which `recover` clears aw
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,23 +13,22 @@ from typing import Any
 from cutover.config import Strategy
 from cutover.edge.image import edge_image_name
 from cutover.edge.shape import Slot
-from cutover.engine.daemon import Daemon
-from cutover.errors import CutoverError, EngineError, EngineGoneError, NeedsHandsError, RefusedError, StepError
+from cutover.errors import CutoverError, RefusedError, StepError
 from cutover.events import StepEvent, StepState
 from cutover.flow.context import Context
-from cutover.flow.edge import GENERATION_LABEL, containers_of, face_of, holds_ports
+from cutover.flow.edge import containers_of, face_of, holds_ports
 from cutover.flow.edge_plan import EdgePlan
-from cutover.flow.edge_record import EdgeRecord, edge_folder, load, save
+from cutover.flow.edge_record import EdgeRecord, load, save
+from cutover.flow.edge_settle import settle
 from cutover.flow.lock import locked
 from cutover.flow.plan import Plan
 from cutover.flow.runs import Run, Runs
 from cutover.flow.session import Session
 from cutover.flow.signals import deferred, interruptible
 from cutover.flow.steps.aim import wait_alive
-from cutover.flow.steps.edge import RESTART, generation_folder, stack_of, start_edge, write_edge
-from cutover.flow.steps.moving import clear_redirect, move_ports, ways_to_edge
-from cutover.flow.steps.park import ensure_park_network, remove_park_network, unpark
-from cutover.model import Container
+from cutover.flow.steps.edge import RESTART, generation_folder, start_edge, write_edge
+from cutover.flow.steps.moving import move_ports, ways_to_edge
+from cutover.flow.steps.park import ensure_park_network
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,90 +158,6 @@ def _take_over(ctx: Context, before: EdgeRecord, after: EdgeRecord) -> None:
         ctx.daemon.set_restart_policy(container.id, RESTART)
     if not holds_ports(ctx, after):
         raise StepError("not-bound", "Docker did not bind the legacy ports for the new edge.", hint="cutover ports")
-
-
-def settle(ctx: Context) -> list[str]:
-    """See that the generation that counts holds the ports, and that nothing of another one is left.
-
-    Idempotent; what it did is returned, a line each.
-
-    Raises:
-        NeedsHandsError: the generation that counts is gone.
-
-    """
-    record = load(ctx.state, ctx.plan.project)
-    if record is None:
-        return []
-    done = []
-    every = ctx.daemon.containers(record.compose_project)
-    ours = [c for c in every if c.labels.get(GENERATION_LABEL) == str(record.generation)]
-    if not ours:
-        ours = _made_again(ctx, record)
-        done.append("made the containers of the edge again, which were gone")
-    for container in every:
-        if container not in ours:
-            _remove(ctx.daemon, container)
-            done.append(f"removed {container.name}, of another generation")
-    if not holds_ports(ctx, record):
-        _hold_again(ctx, ours)
-        done.append("gave the edge its ports back")
-    for folder in edge_folder(ctx.state, record.project).iterdir():
-        if folder.is_dir() and folder.name != str(record.generation):
-            shutil.rmtree(folder, ignore_errors=True)
-    remove_park_network(ctx)
-    clear_redirect(ctx)
-    return done
-
-
-def _made_again(ctx: Context, record: EdgeRecord) -> list[Container]:
-    """Return containers of an edge that somebody removed, made from its file; they start as it was told last.
-
-    Raises:
-        NeedsHandsError: the file is gone as well.
-
-    """
-    if not record.file.exists():
-        raise NeedsHandsError(
-            "edge-gone",
-            "The containers of the edge are gone, and so is the file that they are made from.",
-            evidence=[f"its file: {record.file}"],
-            hint="restore the file, then cutover recover; or take the edge away by hand (docs/edge.md)",
-        )
-    stack = stack_of(ctx, record)
-    for service in stack.config()["services"]:
-        stack.create(service)
-    return containers_of(ctx, record)
-
-
-def _hold_again(ctx: Context, ours: list[Container]) -> None:
-    """Have the edge's containers run with their ports.
-
-    Raises:
-        EngineGoneError: no Engine answers.
-        NeedsHandsError: somebody else holds one.
-
-    """
-    for container in ours:
-        try:
-            unpark(ctx, container)
-            if not container.running:
-                ctx.daemon.start(container.id)
-        except EngineGoneError:
-            raise
-        except EngineError as error:
-            wanted = ", ".join(str(b.host_port) for b in container.wanted)
-            raise NeedsHandsError(
-                "edge-ports-held",
-                f"{container.name} cannot have its ports back ({wanted}): {error.message}",
-                evidence=error.evidence,
-                hint="ss -ltnp shows who listens; free the port, then cutover recover",
-            ) from error
-        ctx.daemon.set_restart_policy(container.id, RESTART)
-
-
-def _remove(daemon: Daemon, container: Container) -> None:
-    daemon.stop(container)
-    daemon.remove(container)
 
 
 def _told(ctx: Context, kind: str, resource: str, act: Callable[[], None]) -> None:

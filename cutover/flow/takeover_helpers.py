@@ -15,7 +15,7 @@ from typing import Any
 from cutover.edge.redirect import REDIRECTING, Redirect, Rule
 from cutover.engine.daemon import Daemon
 from cutover.engine.helpers import Helper, Talk, neighbourhood, remove_helpers, start_helper, surroundings
-from cutover.errors import StepError
+from cutover.errors import EngineError, StepError
 from cutover.model import Container, PortBinding, Protocol
 from cutover.ports.allocate import FreePorts, allocate
 from cutover.ports.witness import host_addresses
@@ -23,6 +23,7 @@ from cutover.ports.witness import host_addresses
 MODULES = "cutover.edge.helper"
 READY_S = 15.0
 TRIES = 3
+ASK_TRIES = 3
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 INSIDE = ("NET_ADMIN", "SYS_PTRACE", "DAC_READ_SEARCH")
 """In a container's namespaces: to end its sockets; to do so in the name of the process that holds one, which may be of
@@ -142,7 +143,21 @@ def heard(talk: Talk, event: str, timeout_s: float = READY_S) -> dict[str, Any]:
 
 
 def ask(site: Site, question: dict[str, Any]) -> dict[str, Any]:
-    """Start a helper on the host's network for one question, and return its answer."""
+    """Start a helper on the host's network for one question, and return its answer.
+
+    A helper that died over it is asked once more, and again: libnftables crashes now and then where somebody else
+    changes the rules while it reads them ("corrupted double-linked list", 1.0.6).
+    """
+    for _ in range(ASK_TRIES - 1):
+        try:
+            return _asked_once(site, question)
+        except EngineError as error:
+            if error.reference != "helper-gone":
+                raise
+    return _asked_once(site, question)
+
+
+def _asked_once(site: Site, question: dict[str, Any]) -> dict[str, Any]:
     helper = _on_the_host(site, "ask", f"-{secrets.token_hex(3)}")
     with start_helper(site.daemon, helper, question) as talk:
         return talk.hear(READY_S)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from cutover.edge.both import Both
 from cutover.edge.face import Face
 from cutover.edge.shape import Slot
-from cutover.errors import EdgeError, StepError
+from cutover.errors import EdgeError, EngineError, EngineGoneError, StepError
 from cutover.flow.context import Context
-from cutover.flow.edge import face_of, need_record, place_of, slot_of, targets_of
-from cutover.flow.edge_record import save
+from cutover.flow.edge import containers_of, face_of, need_record, place_of, slot_of, targets_of
+from cutover.flow.edge_record import EdgeRecord, save
 from cutover.flow.proof import wait_inside
-from cutover.flow.steps.park import start_parked
+from cutover.flow.steps.park import is_parked, start_parked
 from cutover.model import Colour, Container
 
 SEEN_ALIVE_S = 15.0
 """How long the edge may take to see a container alive that has answered every probe already."""
 LOOK_S = 0.02
+ANSWERS_AGAIN_S = 6.0
+"""How long an edge that is started again may take before it is called silent."""
 
 
 def aim(ctx: Context, container: Container, colour: Colour) -> None:
@@ -30,6 +33,43 @@ def aim(ctx: Context, container: Container, colour: Colour) -> None:
     save(ctx.state, record.with_slot(slot, place))
     face.aim(slot, targets_of(ctx, record, place))
     wait_alive(ctx, face, slot, container.name)
+
+
+def answering(ctx: Context, record: EdgeRecord) -> Both | None:
+    """Return the edge for the way back, started again where it was killed; None where it will be taken away anyhow.
+
+    Raises:
+        EdgeError: it does not answer, and green has no ports but those of the edge.
+
+    """
+    face = face_of(ctx, record)
+    end = ctx.clock.monotonic() + ANSWERS_AGAIN_S
+    while True:
+        try:
+            face.stats()
+        except EdgeError as error:
+            if ctx.clock.monotonic() < end:
+                _start_again(ctx, record)
+                ctx.clock.sleep(LOOK_S)
+                continue
+            if ctx.plan.edge is None or not ctx.plan.edge.adopt:
+                raise
+            ctx.note(f"{error.message} {ctx.plan.green} gets its own ports back.")
+            return None
+        return face
+
+
+def _start_again(ctx: Context, record: EdgeRecord) -> None:
+    for container in containers_of(ctx, record):
+        if container.running or is_parked(ctx, container):
+            continue
+        ctx.note(f"{container.name} does not run; it is started again, as it was told last")
+        try:
+            ctx.daemon.start(container.id)
+        except EngineGoneError:
+            raise
+        except EngineError as error:  # whether it is missed is said by those who ask it
+            ctx.note(error.message)
 
 
 def wait_alive(ctx: Context, face: Face, slot: Slot, name: str) -> None:

@@ -29,7 +29,7 @@ from cutover.flow.proof import ATTEMPT_TIMEOUT_S, asked_of
 from cutover.flow.steps.aim import aim
 from cutover.flow.steps.base import Passive, Prior
 from cutover.flow.steps.green import fetch_green
-from cutover.flow.steps.moving import clear_redirect, move_ports, ways_to_edge, ways_to_green
+from cutover.flow.steps.moving import clear_redirect, move_back, move_ports, ways_to_edge, ways_to_green
 from cutover.flow.steps.park import is_parked, park, start_parked, unpark
 from cutover.model import Colour
 from cutover.probes import ask
@@ -236,13 +236,13 @@ class Adopt(Passive):
         record = record_of(ctx)
         edges = containers_of(ctx, record) if record is not None else []
         green = fetch_green(ctx, prior)
-        held = [c for c in edges if c.running and c.published]
+        live = [c for c in edges if c.running]
         ctx.stall.start()
-        if held and is_parked(ctx, green):
-            for container in held:
-                ctx.daemon.set_restart_policy(container.id, "no")
-            move_ports(ctx, sources=held, destinations=[green], ways=ways_to_green(ctx, green))
-        for container in held:  # what did not go gently
+        for container in edges:  # what does not run must not come back with the Engine
+            ctx.daemon.set_restart_policy(container.id, "no")
+        if any(c.published for c in live) and is_parked(ctx, green):
+            move_back(ctx, sources=live, destinations=[green], ways=ways_to_green(ctx, green))
+        for container in live:  # those whose ports did not go
             park(ctx, container)
         unpark(ctx, green)
         if not green.running:

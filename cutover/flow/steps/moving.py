@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cutover.errors import StepError
+from cutover.engine.helpers import helpers
+from cutover.errors import EngineError, EngineGoneError, StepError
 from cutover.flow.context import Context
 from cutover.flow.edge import containers_of
 from cutover.flow.edge_record import EdgeRecord
 from cutover.flow.steps.park import ensure_park_network, park, unpark
 from cutover.flow.takeover import TakenOver, Way, clear_traces, take_over
 from cutover.model import Container
+
+HELPER_ENDS_S = 8.0
+"""How long an orphaned redirect may take: to see that the ports are held, and to let go of who passes through it."""
+LOOK_S = 0.1
 
 
 def ways_to_edge(ctx: Context, record: EdgeRecord) -> list[Way]:
@@ -94,8 +99,46 @@ def move_ports(
     return moved
 
 
+def move_back(
+    ctx: Context, *, sources: Sequence[Container], destinations: Sequence[Container], ways: Sequence[Way]
+) -> None:
+    """Move the ports as `move_ports` does, from sources of which some may not have got theirs yet; gently or not.
+
+    Raises:
+        EngineGoneError: no Engine answers.
+
+    """
+    try:
+        for container in sources:  # else there is a port that nobody holds, once the last redirect has gone
+            unpark(ctx, container)
+        let_helpers_end(ctx)
+        move_ports(ctx, sources=sources, destinations=destinations, ways=ways)
+    except EngineGoneError:
+        raise
+    except (StepError, EngineError) as error:
+        ctx.warn(f"the ports went back with a short gap: {error.message}")
+        for container in sources:
+            park(ctx, container)
+
+
+def let_helpers_end(ctx: Context) -> None:
+    """Wait until the redirect of a cutover that was killed has ended by itself: whoever is passing through it has time.
+
+    It does so as soon as every legacy port is held.
+    """
+    end = ctx.clock.monotonic() + HELPER_ENDS_S
+    while "redirect" in helpers(ctx.daemon, ctx.plan.project).values() and ctx.clock.monotonic() < end:
+        ctx.clock.sleep(LOOK_S)
+
+
 def clear_redirect(ctx: Context) -> None:
-    """Remove what a take-over left that was cut short: helpers, the table. Nothing happens where nothing is left."""
+    """Remove what a take-over left that was cut short: helpers, the table. Nothing happens where nothing is left.
+
+    To be called when somebody holds the legacy ports.
+    """
     edge = ctx.plan.edge
-    if edge is not None and edge.redirect and clear_traces(ctx.daemon, ctx.plan.project, edge.image):
+    if edge is None or not edge.redirect:
+        return
+    let_helpers_end(ctx)
+    if clear_traces(ctx.daemon, ctx.plan.project, edge.image):
         ctx.note("removed what a take-over of the ports had left: its redirect or its helpers")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from cutover.edge.both import Both
 from cutover.flow.context import Context
 from cutover.flow.edge import face_of, hold_of, need_record, record_of, slot_of, targets_of
 from cutover.flow.edge_record import Place, save
 from cutover.flow.plan import Step
-from cutover.flow.steps.aim import aim, drain, have_green_behind_edge
+from cutover.flow.steps.aim import aim, answering, drain, have_green_behind_edge
 from cutover.flow.steps.base import Passive, Prior
 from cutover.model import Colour
 
@@ -40,16 +41,18 @@ class AimEdge(Passive):
         """Have the slot lead nowhere, or to what it led to before where that still runs."""
         del step
         record = record_of(ctx)
-        if record is None:
+        face = answering(ctx, record) if record is not None else None
+        if record is None or face is None:
             return
+        drain(ctx, Colour.BLUE)  # it gets nothing new, and is stopped next: what it was given, it may still answer
         slot = slot_of(ctx, Colour.BLUE)
         before = Place.from_dict(prior["before"]) if prior.get("before") else None
         there = ctx.daemon.container(before.container_id) if before else None
         if before is not None and there is not None and there.running:
-            face_of(ctx, record).aim(slot, targets_of(ctx, record, before))
+            face.aim(slot, targets_of(ctx, record, before))
             save(ctx.state, record.with_slot(slot, before))
             return
-        face_of(ctx, record).clear(slot)
+        face.clear(slot)
         save(ctx.state, record.with_slot(slot, None))
 
 
@@ -70,14 +73,15 @@ class SwitchEdge(Passive):
     def undo(self, ctx: Context, step: Step, prior: Prior) -> None:
         """Flip back at once where green is warm; else fetch it first, unless the requests are held for it."""
         del step, prior
-        record = record_of(ctx)
-        if record is None:
+        face, slot = _edge_if_any(ctx), slot_of(ctx, Colour.GREEN)
+        if face is None:
             return
-        face, slot = face_of(ctx, record), slot_of(ctx, Colour.GREEN)
         held = all(s.holding for s in face.stats().values())
-        if not held and (face.down(slot) or ctx.find(Colour.GREEN) is None):
+        if not held and face.down(slot):
             have_green_behind_edge(ctx)
-        face.switch(slot)
+        face.switch(slot)  # before the Engine is asked anything: it takes longer to answer than all of this
+        if not held and ctx.find(Colour.GREEN) is None:
+            have_green_behind_edge(ctx)
         ctx.stall.start()
 
 
@@ -97,9 +101,9 @@ class ShareEdge(Passive):
     def undo(self, ctx: Context, step: Step, prior: Prior) -> None:
         """Send blue nothing."""
         del step, prior
-        record = record_of(ctx)
-        if record is not None:
-            face_of(ctx, record).share(slot_of(ctx, Colour.BLUE), 0.0)
+        face = _edge_if_any(ctx)
+        if face is not None:
+            face.share(slot_of(ctx, Colour.BLUE), 0.0)
 
 
 def percent_of(step: Step) -> float:
@@ -125,9 +129,9 @@ class HoldRequests(Passive):
     def undo(self, ctx: Context, step: Step, prior: Prior) -> None:
         """Let go."""
         del step, prior
-        record = record_of(ctx)
-        if record is not None:
-            face_of(ctx, record).release()
+        face = _edge_if_any(ctx)
+        if face is not None:
+            face.release()
 
 
 class ReleaseRequests(Passive):
@@ -141,7 +145,13 @@ class ReleaseRequests(Passive):
     def undo(self, ctx: Context, step: Step, prior: Prior) -> None:
         """Hold again: green has to be started before anybody can answer as it did."""
         del step, prior
-        record = record_of(ctx)
-        if record is not None:
-            face_of(ctx, record).hold(hold_of(ctx.edge))
+        face = _edge_if_any(ctx)
+        if face is not None:
+            face.hold(hold_of(ctx.edge))
             drain(ctx, Colour.BLUE)
+
+
+def _edge_if_any(ctx: Context) -> Both | None:
+    """Return the edge for the way back, None where none is left to be told anything."""
+    record = record_of(ctx)
+    return answering(ctx, record) if record is not None else None
