@@ -28,8 +28,8 @@ services:
     healthcheck:
       test: ["CMD", "python3", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:6570/')"]
       interval: 1s
-      timeout: 2s
-      retries: 2
+      timeout: 10s
+      retries: 5
     restart: unless-stopped
     stop_grace_period: 1s
 
@@ -94,7 +94,9 @@ class RollRig(Rig):
 
     def to_do(self) -> list[str]:
         """Return what `docker compose up -d` would still do to the whole project."""
-        told = self.compose("up", "-d", "--dry-run").stderr
+        done = self.compose("up", "-d", "--dry-run", check=False)
+        assert done.returncode == 0, done.stderr
+        told = done.stderr
         words = ("Recreat", "Creat", "Starting", "Started", "Stopp", "Remov")
         return [line.strip() for line in told.splitlines() if any(word in line for word in words)]
 
