@@ -26,6 +26,7 @@ from cutover.edge.helper.talk import STDIN, Orders, asked, tell
 LOOK_S = 0.001
 LIST_S = 0.02
 CALM_ROUNDS = 2
+FORGET = 0.02
 PURSUIT_S = 0.02
 PURSUIT_LOOK_S = 0.00005
 IMPATIENT = 0.5
@@ -60,6 +61,7 @@ class Cutter:
     holders: Holders = field(default_factory=Holders)
     watched: dict[tuple[int, bytes], Watch] = field(default_factory=dict)
     looked: float = field(default_factory=time.monotonic)
+    lag_s: float = 0.0
     counted: Count = field(default_factory=Count)
 
     def ours(self, connection: Connection) -> bool:
@@ -118,7 +120,7 @@ class Cutter:
             patience = max(0.0, (end - now) / within_s) if within_s > 0 else 0.0
             found = self.look()
             for key, connection in found.items():
-                if _empty(connection) and self.watched[key].rests(time.monotonic(), patience):
+                if _empty(connection) and self.watched[key].rests(time.monotonic(), patience, self.lag_s):
                     self._end_rested(key, connection)
                 elif now >= end + LAST_CHANCE_S:
                     self._end_late(key, connection)
@@ -129,7 +131,14 @@ class Cutter:
             if now >= end + 1.0:
                 self.counted.left = len(self.watched)
                 return self.counted
-            time.sleep(LOOK_S)
+            self._wait()
+
+    def _wait(self) -> None:
+        """Sleep for a moment, and see how late the machine lets us wake up: what of that is usual, and seldom less."""
+        began = time.monotonic()
+        time.sleep(LOOK_S)
+        late_s = max(0.0, time.monotonic() - began - LOOK_S)
+        self.lag_s = max(late_s, self.lag_s + (late_s - self.lag_s) * FORGET)
 
     def _pursue(self, key: tuple[int, bytes]) -> None:
         """Wait for the next answer on one connection alone, to end it right behind that."""

@@ -18,6 +18,8 @@ HURRIED_S = 0.001
 LEFT_S = 0.001
 """How long it has to be until the next question is due: a cut takes a tenth of that, and its packet has to travel."""
 UNTAUGHT_S = 0.25
+LEAST_PATIENCE = 0.4
+"""With what has taught nothing, however little time is left: most of it ends by itself."""
 RESTLESS_S = 0.003
 TAUGHT = 2
 PAUSES = 3.0
@@ -62,20 +64,19 @@ class Watch:
         `answered_last` says who spoke last where both did, None where nobody can say.
         """
         came, went = received > self.received, sent > self.sent
-        if came and went and not self.answered_last and self.received:  # what was due, and the next question at once
+        last = went
+        if came and went:  # from rest the client speaks first, else it was answered and asked again at once
+            rested = self.answered_last or not self.received
+            last = rested if answered_last is None else answered_last
+        if came and (last or not went):
+            self._ask(now, since, self.sent)
+        if went:
             self._answer(now, since)
             self.answered_last = True
-            self._ask(now, since, sent)
-            self.answered_last = False
-        else:  # from rest the client speaks first
-            if came:
-                self._ask(now, since, self.sent)
-                self.answered_last = False
+        if came and not last:
             if went:
-                self._answer(now, since)
-                self.answered_last = True
-        if came and went and answered_last is not None:
-            self.answered_last = answered_last
+                self._ask(now, since, sent)
+            self.answered_last = False
         self.received, self.sent = received, sent
 
     def _ask(self, now: float, since: float, sent: int) -> None:
@@ -93,25 +94,28 @@ class Watch:
             self.delay_s = now - self.asked if self.asked else 0.0
         self.answered, self.blur_s = now, now - since
 
-    def rests(self, now: float, patience: float = 1.0) -> bool:
-        """Say whether it can be cut now; `patience` is 1 at first and 0 when the time is up."""
-        if not self.received and not self.sent:
-            return now - self.opened >= UNTAUGHT_S * patience
-        if not self.answered_last or patience <= 0:
-            return self.answered_last
-        quiet, over_s = now - self.answered, PAUSES * self._longest_pause() * patience
-        if len(self.turns) < TAUGHT or not self._whole():
-            return quiet >= max(UNTAUGHT_S * patience, HURRIED_S, over_s)
-        in_work_s = min(self._usual_delay(), SLOWEST_S) * patience  # so long another question may have been in work
-        return now - self.asked >= in_work_s and self._taught_to_rest(quiet, over_s, patience)
+    def rests(self, now: float, patience: float = 1.0, lag_s: float = 0.0) -> bool:
+        """Say whether it can be cut now; `patience` is 1 at first and 0 when the time is up.
 
-    def _taught_to_rest(self, quiet: float, over_s: float, patience: float) -> bool:
+        On a busy machine everybody runs late, by `lag_s` or so: a service between two parts of its answer, too.
+        """
+        fresh = not self.received and not self.sent
+        if fresh or not self.answered_last or patience <= 0:
+            return (fresh and now - self.opened >= UNTAUGHT_S) or (self.answered_last and patience <= 0)
+        quiet = now - self.answered
+        over_s = PAUSES * max(self._longest_pause() * patience, lag_s)
+        if len(self.turns) < TAUGHT or not self._whole():
+            return quiet >= max(UNTAUGHT_S * max(patience, LEAST_PATIENCE), over_s)
+        in_work_s = min(self._usual_delay(), SLOWEST_S) * patience  # so long another question may have been in work
+        return now - self.asked >= in_work_s and self._taught_to_rest(quiet, over_s, patience, lag_s)
+
+    def _taught_to_rest(self, quiet: float, over_s: float, patience: float, lag_s: float) -> bool:
         """Say whether an answer is over and the next question not due, as earlier turns have it."""
         ahead = self._ahead(quiet)
         if ahead is None:  # it never took so long to ask again
             longest = max(t.think_s for t in self.turns)
-            return quiet >= max(2 * longest, UNTAUGHT_S, over_s) * patience
-        latest = min(ahead * (1 - patience / 2), ahead - LEFT_S)
+            return quiet >= max(2 * longest, UNTAUGHT_S, over_s) * max(patience, LEAST_PATIENCE)
+        latest = min(ahead * (1 - patience / 2), ahead - LEFT_S - lag_s)
         return max(min(SETTLED_S, ahead / 4), HURRIED_S, over_s) <= quiet <= latest - self.blur_s
 
     def _ahead(self, quiet: float) -> float | None:
@@ -126,8 +130,9 @@ class Watch:
         return max((self.pause_s, *(t.pause_s for t in self.turns)))
 
     def _whole(self) -> bool:
-        """Say whether the answer is as long as others were: its first part may have been written, and not the rest."""
-        return self.sent - self.before_answer >= min(t.size for t in self.turns) > 0
+        """Say whether the answer is as long as most were: its first part may have been written, and not the rest."""
+        sizes = sorted(t.size for t in self.turns)
+        return self.sent - self.before_answer >= sizes[len(sizes) // 2] > 0
 
     @property
     def restless(self) -> bool:
