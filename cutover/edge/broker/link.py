@@ -65,6 +65,7 @@ class Link:
         self.up = False
         self.closed = False
         self.broken = False
+        self.was_cut = False
         self.quota = 1
         self.why = "no connection yet"
         self.made = time.monotonic()
@@ -78,6 +79,12 @@ class Link:
         self._loop.watch(self._monitored, self._notice)
         self._loop.soon(self._notice)  # a descriptor tells nothing before its socket was looked at once
         self.socket.connect(endpoint)
+
+    def cut(self, why: str) -> None:
+        """End a connection over which something came that makes no sense: what comes after it may make none either."""
+        if self.up:
+            self.up, self.was_cut, self.why = False, True, why
+            self.slot.link_down(self)
 
     def close(self) -> None:
         """Let go of the connection."""

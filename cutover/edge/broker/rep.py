@@ -25,6 +25,8 @@ BUSY = 16
 NAP_S = 50e-6
 
 Again = zmq.Again
+Request = tuple["list[bytes] | None", "bytes | list[bytes]"]
+"""The frames before the body (None: the empty delimiter alone), and the body."""
 
 
 class RepPort(AskPort):
@@ -79,7 +81,7 @@ class RepPort(AskPort):
     def take_answers(self, link: Link) -> None:
         """Read all that a connection has still to give."""
         with contextlib.suppress(zmq.ZMQError):
-            while not link.socket.closed and link.socket.poll(0):
+            while not link.socket.closed and not link.was_cut and link.socket.poll(0):
                 self._give(link)
 
     def hand(self, link: Link, token: bytes, entry: Entry, *, again: bool) -> bool:
@@ -130,108 +132,122 @@ class RepPort(AskPort):
             while taken < quota and self.reading:
                 client = self.front.recv(NOBLOCK)
                 taken += 1
-                request = self._request(self.front.recv(NOBLOCK, copy=False))
-                if request is None:
-                    self.rejected += 1
-                else:
-                    self.accept(client, *request)
+                self._take_odd(client, self._request(self.front.recv(NOBLOCK, copy=False)))
         return taken
 
     def _take_fast(self, link: Link, quota: int) -> int:
-        """Forward up to so many requests, the shortest way; return how many messages there were."""
-        receive, send, pending = self.front.recv, link.socket.send, link.pending
-        keeps, number, now = self.reader.keeps, self.number_of_request, clock
-        taken = handed = 0
+        """Forward up to so many requests, the shortest way; return how many messages there were.
+
+        First all are read, then all are sent: each change of direction would wake the I/O thread for one message.
+        """
+        receive = self.front.recv
+        batch: list[tuple[bytes, bytes]] = []
+        odd: tuple[bytes, Request | None] | None = None
+        taken = 0
         with contextlib.suppress(Again):
             while taken < quota:
                 client = receive(NOBLOCK)
                 taken += 1
                 mark = receive(NOBLOCK, False)
                 if len(mark) or not mark.more:
-                    request = self._request(mark)
-                else:
-                    frame = receive(NOBLOCK, False)
-                    body = frame.bytes
-                    if not frame.more:
-                        try:
-                            token = (number + 1).to_bytes(8, "big")
-                            send(token, MORE)
-                            send(b"", MORE)
-                            send(body, NOBLOCK)
-                        except Again:  # the connection is going, and its monitor has not said so yet
-                            link.broken = True
-                        else:
-                            number += 1
-                            handed += 1
-                            pending[token] = (client, None, now(), body if keeps and len(body) <= KEPT_BYTES else None)
-                            continue
-                    request = self._bodies(body) if frame.more else (None, body)
-                if request is None:
-                    self.rejected += 1
-                    continue
-                self.number_of_request = number
-                self.accept(client, *request)
-                number = self.number_of_request
-                if self.fast is not link:
+                    odd = client, self._request(mark)
                     break
-        self.number_of_request = number
-        link.slot.counters.requests += handed
+                frame = receive(NOBLOCK, False)
+                if frame.more:
+                    odd = client, self._bodies(frame.bytes)
+                    break
+                batch.append((client, frame.bytes))
+        sent = self._send_fast(link, batch)
+        for client, body in batch[sent:]:
+            self.accept(client, None, body)
+        if odd is not None:
+            self._take_odd(*odd)
         return taken
+
+    def _send_fast(self, link: Link, batch: list[tuple[bytes, bytes]]) -> int:
+        """Give requests to a colour; return how many it took."""
+        send, pending, keeps, now = wire.sender(link.socket), link.pending, self.reader.keeps, clock
+        number = first = self.number_of_request
+        try:
+            for client, body in batch:
+                token = (number + 1).to_bytes(8, "big")
+                send(token, MORE)
+                send(b"", MORE)
+                send(body, NOBLOCK)
+                number += 1
+                pending[token] = (client, None, now(), body if keeps and len(body) <= KEPT_BYTES else None)
+        except Again:  # the connection is going, and its monitor has not said so yet
+            link.broken = True
+        self.number_of_request = number
+        link.slot.counters.requests += number - first
+        return number - first
+
+    def _take_odd(self, client: bytes, request: Request | None) -> None:
+        if request is None:
+            self.rejected += 1
+        else:
+            self.accept(client, *request)
 
     def _give(self, link: Link) -> None:
         """Send answers to their clients; those that nobody waits for any more come to nothing."""
-        receive, send, pop = link.socket.recv, self.front.send, link.pending.pop
-        add, looks, now, which = self.samples.append, self.reader.looks, clock, link.slot.name == "b"
-        given, quota = 0, link.quota
+        receive, pending = link.socket.recv, link.pending
+        batch: list[tuple[bytes, Entry, bytes | list[bytes]]] = []
+        given, quota, misspoke, whole = 0, link.quota, False, True
         with contextlib.suppress(Again):
             while given < quota:
-                first = receive(NOBLOCK, False)
+                token = receive(NOBLOCK)
                 given += 1
-                mark = receive(NOBLOCK, False) if first.more else first
-                if len(mark) or not mark.more:
-                    self._misread(link, mark)
-                    continue
-                token = first.bytes
+                whole = False
+                misspoke = receive(NOBLOCK) != b""
+                if misspoke:
+                    break
                 frame = receive(NOBLOCK, False)
-                body = [frame.bytes, *(wire.rest(link.socket, FRAMES) or [])] if frame.more else frame.bytes
-                entry = pop(token, None)
-                if entry is None:
-                    continue
-                bad = looks is not None and looks(body)
-                if bad:
-                    link.slot.counters.errors += 1
-                add((which, now() - entry[2], bad))
-                client, prefix, _, _ = entry
-                if self.fast is not None and prefix is None and not isinstance(body, list):
-                    try:
-                        send(client, MORE)
-                    except zmq.ZMQError:  # gone, or reads too slowly
-                        self.deliver(client, [b"", body])
-                    else:
-                        send(b"", MORE)
-                        send(body, NOBLOCK)
-                    continue
-                bodies = body if isinstance(body, list) else [body]
-                frames = [*(prefix or [b""]), *bodies]
-                if self.fast is None:
-                    self.answer(token, client, frames)
-                else:
-                    self.deliver(client, frames)
+                body: bytes | list[bytes] = frame.bytes
+                if frame.more:
+                    misspoke = body in pending  # that is the next message: this one had no body
+                    if misspoke:
+                        break
+                    body = [frame.bytes, *(wire.rest(link.socket, FRAMES) or [])]
+                whole = True
+                entry = pending.pop(token, None)
+                if entry is not None:
+                    batch.append((token, entry, body))
+        self._send_back(link, batch)
         link.quota = min(2 * quota, BATCH) if given >= quota else max(1, given)
-        if not self.reading:
+        if misspoke or not whole:
+            self.rejected += 1
+            link.cut("it answers as no REP does")
+        elif not self.reading:
             self.forward()
 
-    def _misread(self, link: Link, mark: zmq.Frame) -> None:
-        """Drop what no REP says; its request stays in flight, as it was not answered."""
-        if mark.more:
-            wire.rest(link.socket, 0)
-        self.rejected += 1
+    def _send_back(self, link: Link, batch: list[tuple[bytes, Entry, bytes | list[bytes]]]) -> None:
+        send, looks, now = wire.sender(self.front), self.reader.looks, clock
+        add, which = self.samples.append, link.slot.name == "b"
+        for token, (client, prefix, since, _), body in batch:
+            bad = looks is not None and looks(body)
+            if bad:
+                link.slot.counters.errors += 1
+            add((which, now() - since, bad))
+            if self.fast is not None and prefix is None and not isinstance(body, list):
+                try:
+                    send(client, MORE)
+                except zmq.ZMQError:  # gone, or reads too slowly
+                    self.deliver(client, [b"", body])
+                else:
+                    send(b"", MORE)
+                    send(body, NOBLOCK)
+                continue
+            frames = [*(prefix or [b""]), *(body if isinstance(body, list) else [body])]
+            if self.fast is None:
+                self.answer(token, client, frames)
+            else:
+                self.deliver(client, frames)
 
-    def _bodies(self, first: bytes) -> tuple[None, list[bytes]] | None:
+    def _bodies(self, first: bytes) -> Request | None:
         more = wire.rest(self.front, FRAMES)
         return None if more is None else (None, [first, *more])
 
-    def _request(self, mark: zmq.Frame) -> tuple[list[bytes] | None, bytes | list[bytes]] | None:
+    def _request(self, mark: zmq.Frame) -> Request | None:
         """Return the frames before the body and the body, of a message whose first frame was read; None for junk."""
         if not mark.more:
             return None

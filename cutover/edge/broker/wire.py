@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import resource
 import struct
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
 
 import zmq
 
@@ -96,6 +97,11 @@ def descriptors() -> int:
     if soft < hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return hard if hard != resource.RLIM_INFINITY else 1 << 20
+
+
+def sender(socket: Socket) -> Callable[[bytes, int], object]:
+    """Return the `send` below the one that pyzmq wraps in Python for radio sockets: half the cost of a request."""
+    return cast("Callable[[bytes, int], object]", super(zmq.Socket, socket).send)
 
 
 def endpoint(address: str, port: int) -> str:
