@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cutover.edge.helper.nft import Nft, NftError
+from cutover.edge.helper.table import remove
 from cutover.edge.helper.talk import asked, tell
 
 LEGACY = ("/proc/net/ip_tables_names", "/proc/net/ip6_tables_names")
@@ -21,11 +22,10 @@ def main() -> None:
     """Answer one question."""
     facts = asked()
     try:
-        nft = Nft()
         if facts["do"] == "check":
-            tell("checked", **check(nft, facts["scripts"]))
+            tell("checked", **check(Nft(), facts["scripts"]))
         else:
-            tell("cleared", found=clear(nft, facts["table"]))
+            tell("cleared", found=remove(facts["table"]))
     except (NftError, OSError) as error:
         tell("failed", why=str(error))
 
@@ -41,15 +41,6 @@ def check(nft: Nft, scripts: Iterable[str]) -> dict[str, object]:
             continue
         return {"takes": number, "blocked": blocked(nft.listed("list ruleset"))}
     return {"takes": None, "why": why}
-
-
-def clear(nft: Nft, table: str) -> bool:
-    """Remove a table and say whether it was there."""
-    listed = nft.listed("list tables").get("nftables", ())
-    if not any((e.get("table") or {}).get("name") == table for e in listed):
-        return False
-    nft.run(f"delete table inet {table}")
-    return True
 
 
 def blocked(ruleset: Mapping[str, Any]) -> str | None:

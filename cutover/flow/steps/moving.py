@@ -9,13 +9,14 @@ from cutover.errors import EngineError, EngineGoneError, StepError
 from cutover.flow.context import Context
 from cutover.flow.edge import containers_of
 from cutover.flow.edge_record import EdgeRecord
-from cutover.flow.steps.park import ensure_park_network, park, unpark
+from cutover.flow.steps.park import ensure_park_network, is_parked, park, unpark
 from cutover.flow.takeover import TakenOver, Way, clear_traces, take_over
 from cutover.model import Container
 
 HELPER_ENDS_S = 8.0
 """How long an orphaned redirect may take: to see that the ports are held, and to let go of who passes through it."""
 LOOK_S = 0.1
+BACK_TRIES = 3
 
 
 def ways_to_edge(ctx: Context, record: EdgeRecord) -> list[Way]:
@@ -108,17 +109,22 @@ def move_back(
         EngineGoneError: no Engine answers.
 
     """
-    try:
-        for container in sources:  # else there is a port that nobody holds, once the last redirect has gone
-            unpark(ctx, container)
-        let_helpers_end(ctx)
-        move_ports(ctx, sources=sources, destinations=destinations, ways=ways)
-    except EngineGoneError:
-        raise
-    except (StepError, EngineError) as error:
-        ctx.warn(f"the ports went back with a short gap: {error.message}")
-        for container in sources:
-            park(ctx, container)
+    for tries_left in reversed(range(BACK_TRIES)):
+        try:
+            for container in sources:  # else there is a port that nobody holds, once the last redirect has gone
+                unpark(ctx, container)
+            let_helpers_end(ctx)
+            move_ports(ctx, sources=sources, destinations=destinations, ways=ways)
+        except EngineGoneError:
+            raise
+        except (StepError, EngineError) as error:
+            if tries_left and not any(is_parked(ctx, c) for c in sources):
+                ctx.note(f"{error.message} Once more.")
+                continue
+            ctx.warn(f"the ports went back with a short gap: {error.message}")
+            for container in sources:
+                park(ctx, container)
+        return
 
 
 def let_helpers_end(ctx: Context) -> None:
