@@ -74,6 +74,13 @@ def tell(record_property, name, served, silences):
     print(f"{name}: {figures}")  # noqa: T201
 
 
+def looked_at(world, number, said, silence):
+    """Print what was killed where, and, where a request failed, what the recovery said."""
+    print(number, said.splitlines()[-1:], silence)  # noqa: T201
+    if silence["failed"]:
+        print(world.said)  # noqa: T201
+
+
 def flip(serving):
     """Return the options of a swap from whoever serves to the other one."""
     return ["--green", serving, "--blue", "old" if serving == "new" else "new"]
@@ -91,7 +98,7 @@ def test_adopting(adopted, start, record_property):
             code, said = killed(world.rig, number, "swap", "--observe", "0", start=start)
             if code == KILLED:
                 served.append(world.recovered())
-        print(number, start, said.splitlines()[-1:], silences[-1])  # noqa: T201
+        looked_at(world, number, said, silences[-1])
         if code == 0:
             break
         assert code == KILLED, said
@@ -111,7 +118,7 @@ def test_on_a_standing_edge(standing, kind, start, record_property):
             code, said = killed(world.rig, number, "swap", "--observe", "0", *more, *flip(served[-1]), start=start)
             if code == KILLED:
                 served.append(world.recovered())
-        print(number, start, said.splitlines()[-1:], silences[-1])  # noqa: T201
+        looked_at(world, number, said, silences[-1])
         if code == 0:
             break
         assert code == KILLED, said
@@ -129,7 +136,7 @@ def test_rollback_of_an_adoption(adopted, start, record_property):
             code, said = killed(world.rig, number, "rollback", start=start)
             if code == KILLED:
                 served.append(world.recovered())
-        print(number, start, said.splitlines()[-1:], silences[-1])  # noqa: T201
+        looked_at(world, number, said, silences[-1])
         if code == 0:
             break
         assert code == KILLED, said
@@ -149,7 +156,7 @@ def test_commit(standing, start, record_property):
             code, said = killed(world.rig, number, "commit", start=start)
             if code == KILLED:
                 served.append(world.recovered())
-        print(number, start, said.splitlines()[-1:], silences[-1])  # noqa: T201
+        looked_at(world, number, said, silences[-1])
         if code == 0:
             break
         assert code == KILLED, said
@@ -172,7 +179,7 @@ def test_canary(standing, start, record_property):
                 if not canary_runs(world.rig):
                     served.append(world.recovered())
                     assert served[-1] == serving
-        print(number, start, said.splitlines()[-1:], silences[-1])  # noqa: T201
+        looked_at(world, number, said, silences[-1])
         if canary_runs(world.rig):
             assert world.rig.cutover("rollback").code == 0
         if code == 0:
@@ -196,7 +203,7 @@ def test_promote(standing, start, record_property):
                 assert told.code == 0, told
                 if not canary_runs(world.rig):
                     served.append(world.recovered())
-        print(number, start, said.splitlines()[-1:], silences[-1])  # noqa: T201
+        looked_at(world, number, said, silences[-1])
         if code == 0:
             break
         assert code == KILLED, said
@@ -217,7 +224,7 @@ def test_upgrade(standing, record_property):
             code, said = killed(world.rig, number, "edge", "upgrade", "--force", start="-")
             if code == KILLED:
                 served.append(world.recovered())
-        print(number, said.splitlines()[-1:], silences[-1])  # noqa: T201
+        looked_at(world, number, said, silences[-1])
         if code == 0:
             break
         assert code == KILLED, said
