@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -126,12 +126,14 @@ class World:
     before: dict[str, Any]
     after: dict[str, Any]
     stood: bool
+    serving: str = ""
     said: str = ""
 
     def check(self, *, closely: bool = True) -> str:
         """See that one colour serves, that files and edge are as before or as after; return the colour."""
         names = one(self.rig)
-        (serving,) = names
+        (self.serving,) = names
+        serving = self.serving
         now = files(self.rig)
         assert now in (self.before, self.after), sorted(now)
         edges = self.rig.edges()
@@ -157,11 +159,12 @@ class World:
         said = self.rig.compose("up", "-d", "--no-deps", "--dry-run", *there).stderr
         return not any(word in said for word in ("Recreat", "Creat", "Remov"))
 
-    def recovered(self, *, closely: bool = True) -> str:
-        """Recover, see that all is well, and that a second call changes nothing."""
+    def recovered(self, *, closely: bool = True, first: Callable[[], None] = lambda: None) -> str:
+        """Recover, do what has to be done first, see that all is well, and that a second call changes nothing."""
         told = self.rig.cutover("recover", "--json")
         self.said = told.err
         assert told.code == 0, told
+        first()
         serving = self.check(closely=closely)
         if closely:
             state = self.parts()

@@ -1,6 +1,6 @@
 """A command that is killed while an edge is made, told, replaced or taken away: `cutover recover` leaves one colour.
 
-CUTOVER_CRASH_ALL=1 kills after every record and before every act; without it, at a few of them.
+CUTOVER_CRASH_ALL=1 kills after every record, or before every act; without it, at a few of them.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 import secrets
+import time
 
 import pytest
 
@@ -15,218 +16,194 @@ from tests.scenarios.edge_crash_world import ALL, KILLED, PatientRig, World, ask
 from tests.scenarios.rig import free_ports
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(3600 if ALL else 240)]
-ALONE_S = 20.0
+ALONE_S = 30.0
 """For so long, at most, a client may wait for an answer while cutover is killed and called again: a process or two."""
 
 
-@pytest.fixture
-def rig(engine, edge_image, tmp_path):
-    """Give a project with green up, to be swapped by the edge."""
-    zmq, http = free_ports(2)
-    made = PatientRig(tmp_path, f"ck{secrets.token_hex(4)}", zmq, http)
-    made.edge_image = edge_image
-    made.write()
-    try:
-        made.up()
-        yield made
-    finally:
-        made.down()
+@pytest.fixture(scope="module")
+def made(engine, edge_image, tmp_path_factory):
+    """Return how a project is made, with green up; it is taken away at the end."""
+    rigs = []
+
+    def make():
+        zmq, http = free_ports(2)
+        rig = PatientRig(tmp_path_factory.mktemp("crash"), f"ck{secrets.token_hex(4)}", zmq, http)
+        rig.edge_image = edge_image
+        rig.write()
+        rigs.append(rig)
+        rig.up()
+        return rig
+
+    yield make
+    for rig in rigs:
+        rig.down()
 
 
-@pytest.fixture
-def adopted(rig):
+@pytest.fixture(scope="module")
+def untouched(made):
     """Give a world in which no edge stands, and what the files are after an adoption."""
+    rig = made()
     before = files(rig)
-    assert rig.swap("--observe", "0").code == 0
+    done(rig.swap("--observe", "0"))
     after = files(rig)
-    assert rig.cutover("rollback").code == 0
-    return World(rig, before, after, stood=False)
+    done(rig.cutover("rollback"))
+    return World(rig, before, after, stood=False, serving="old")
 
 
-@pytest.fixture
-def standing(rig):
-    """Give a world in which an edge stands, `new` serves, and nothing can be rolled back."""
-    assert rig.swap("--observe", "0").code == 0
-    told = rig.swap("--green", "new", "--blue", "old", "--observe", "0", "--commit")
-    assert told.code == 0, told
-    assert rig.swap("--observe", "0").code == 0
+@pytest.fixture(scope="module")
+def standing(made):
+    """Give a world in which an edge stands, and every container is behind it."""
+    rig = made()
+    done(rig.swap("--observe", "0"))
+    done(rig.swap("--green", "new", "--blue", "old", "--observe", "0", "--commit"))
     now = files(rig)
-    return World(rig, now, now, stood=True)
+    return World(rig, now, now, stood=True, serving="old")
 
 
-def points(*sample):
-    """Return where to kill: everywhere, or at the points of the sample."""
+def done(told):
+    """See that a command did what it was told."""
+    assert told.code == 0, told
+
+
+def points(sample):
+    """Return where to kill: at the points of the sample, or at all that CUTOVER_CRASH_ALL names."""
     if not ALL:
         return iter(sample)
     first, _, last = ALL.partition("-")
     return iter(range(int(first), int(last) + 1)) if last else itertools.count(int(first))
 
 
-def tell(record_property, name, served, silences):
-    """Keep what became of the kills, and print it (-s, -rP)."""
-    figures = {
-        "kills": len(served),
-        "served": {n: served.count(n) for n in set(served)},
-        "longest silence_s": round(max((s["silence_s"] for s in silences), default=0.0), 2),
-        "failed": [s["failed"] for s in silences if s["failed"]],
-    }
-    record_property(name, json.dumps(figures))
-    print(f"{name}: {figures}")  # noqa: T201
+@pytest.fixture
+def crash(record_property):
+    """Return what kills a command at each point and recovers, until it lives; figures are kept, and printed (-s)."""
+
+    def each(world, sample, command, *, start=None, linger_s=0.0, ready=lambda: None, first=lambda: None):
+        told, served = [], []
+        for number in points(sample):
+            ready()
+            with asked(world.rig, ALONE_S, told):
+                code, said = killed(world.rig, number, *command(), start=start)
+                if code == KILLED:
+                    time.sleep(linger_s)
+                    served.append(world.recovered(closely=bool(ALL) or not served, first=first))
+            print(number, said.splitlines()[-1:], told[-1], world.said if told[-1]["failed"] else "")  # noqa: T201
+            if code == 0:
+                first()
+                world.check(closely=False)
+                break
+            assert code == KILLED, said
+        figures = {
+            "kills": len(served),
+            "served": {n: served.count(n) for n in sorted(set(served))},
+            "longest silence_s": round(max(t["silence_s"] for t in told), 2),
+            "failed": [t["failed"] for t in told if t["failed"]],
+        }
+        record_property("crashes", json.dumps(figures))
+        print(figures)  # noqa: T201
+
+    return each
 
 
-def looked_at(world, number, said, silence):
-    """Print what was killed where, and, where a request failed, what the recovery said."""
-    print(number, said.splitlines()[-1:], silence)  # noqa: T201
-    if silence["failed"]:
-        print(world.said)  # noqa: T201
+@pytest.mark.parametrize("start", [None, "adopt"], ids=["record", "redirected"])
+def test_adopting(untouched, crash, start):
+    """The first swap of an untouched stack, after records, and in the middle of the move of the ports."""
+
+    def back():
+        if untouched.serving == "new":
+            done(untouched.rig.cutover("rollback"))
+            untouched.check(closely=False)
+
+    sample = (15, 19) if start is None else (24, 32)
+    crash(
+        untouched,
+        sample,
+        lambda: ["swap", "--observe", "0"],
+        start=start,
+        linger_s=2.0 if start else 0.0,
+        ready=back,
+    )
+    back()
 
 
-def flip(serving):
-    """Return the options of a swap from whoever serves to the other one."""
-    return ["--green", serving, "--blue", "old" if serving == "new" else "new"]
-
-
-STARTS = [pytest.param(None, id="record"), pytest.param("-", id="act")]
-
-
-@pytest.mark.parametrize("start", STARTS)
-def test_adopting(adopted, start, record_property):
-    """The first swap of an untouched stack."""
-    world, served, silences = adopted, [], []
-    for number in points(*((6, 9, 15) if start is None else (30,))):
-        with asked(world.rig, ALONE_S, silences):
-            code, said = killed(world.rig, number, "swap", "--observe", "0", start=start)
-            if code == KILLED:
-                served.append(world.recovered())
-        looked_at(world, number, said, silences[-1])
-        if code == 0:
-            break
-        assert code == KILLED, said
-        if served[-1] == "new":
-            assert world.rig.cutover("rollback").code == 0
-    tell(record_property, f"adopting {start}", served, silences)
-
-
-@pytest.mark.parametrize("start", STARTS)
-@pytest.mark.parametrize("kind", ["warm", "exclusive"])
-def test_on_a_standing_edge(standing, kind, start, record_property):
-    """A swap behind an edge that stands, and one that holds requests while nobody can answer."""
-    world, served, silences = standing, ["new"], []
-    more = ["--exclusive"] if kind == "exclusive" else []
-    for number in points(*((8, 11, 15) if start is None else (14,))):
-        with asked(world.rig, ALONE_S, silences):
-            code, said = killed(world.rig, number, "swap", "--observe", "0", *more, *flip(served[-1]), start=start)
-            if code == KILLED:
-                served.append(world.recovered())
-        looked_at(world, number, said, silences[-1])
-        if code == 0:
-            break
-        assert code == KILLED, said
-    tell(record_property, f"{kind} {start}", served[1:], silences)
-
-
-@pytest.mark.parametrize("start", STARTS)
-def test_rollback_of_an_adoption(adopted, start, record_property):
+@pytest.mark.parametrize("start", [None, "-"], ids=["record", "act"])
+def test_rollback_of_an_adoption(untouched, crash, start):
     """The way back from the first swap: the edge goes."""
-    world, served, silences = adopted, ["old"], []
-    for number in points(*((4, 8) if start is None else (25,))):
-        if served[-1] == "old":
-            assert world.rig.swap("--observe", "0").code == 0
-        with asked(world.rig, ALONE_S, silences):
-            code, said = killed(world.rig, number, "rollback", start=start)
-            if code == KILLED:
-                served.append(world.recovered())
-        looked_at(world, number, said, silences[-1])
-        if code == 0:
-            break
-        assert code == KILLED, said
-        assert served[-1] == "old" or number == 1 or start == "-"
-    tell(record_property, f"rollback {start}", served[1:], silences)
+
+    def forth():
+        if untouched.serving == "old":
+            done(untouched.rig.swap("--observe", "0"))
+            untouched.check(closely=False)
+
+    crash(untouched, (7,) if start is None else (30,), lambda: ["rollback"], start=start, ready=forth)
+    if untouched.serving == "new":
+        done(untouched.rig.cutover("rollback"))
 
 
-@pytest.mark.parametrize("start", STARTS)
-def test_commit(standing, start, record_property):
+@pytest.mark.parametrize("start", [None, "-"], ids=["record", "act"])
+@pytest.mark.parametrize("kind", ["warm", "exclusive"])
+def test_on_a_standing_edge(standing, crash, kind, start):
+    """A swap behind an edge that stands, and one that holds requests while nobody can answer."""
+    more = ["--exclusive"] if kind == "exclusive" else []
+    sample = {"warm": (11,), "exclusive": (9, 17)}[kind] if start is None else {"warm": (8,), "exclusive": (12,)}[kind]
+    crash(standing, sample, lambda: ["swap", "--observe", "0", *more, *flip(standing)], start=start)
+
+
+@pytest.mark.parametrize("start", [None, "-"], ids=["record", "act"])
+def test_commit(standing, crash, start):
     """A commit is finished: blue serves, green is gone."""
-    world, served, silences, serving = standing, [], [], "new"
-    for number in points(*((1,) if start is None else (3,))):
-        told = world.rig.swap("--observe", "0", *flip(serving))
-        assert told.code == 0, told
-        serving = "old" if serving == "new" else "new"
-        with asked(world.rig, ALONE_S, silences):
-            code, said = killed(world.rig, number, "commit", start=start)
-            if code == KILLED:
-                served.append(world.recovered())
-        looked_at(world, number, said, silences[-1])
-        if code == 0:
-            break
-        assert code == KILLED, said
-        assert served[-1] == serving
-        if not world.rig.cutover("status", "--json").json["committed"]:
-            assert world.rig.cutover("commit").code == 0
-    tell(record_property, f"commit {start}", served, silences)
+
+    def to_commit():
+        newest = standing.rig.cutover("status", "--json").json
+        if newest["committed"] is not False:
+            done(standing.rig.swap("--observe", "0", *flip(standing)))
+            standing.check(closely=False)
+
+    def see_committed():
+        if start is None:
+            assert standing.rig.cutover("status", "--json").json["committed"]
+
+    crash(
+        standing, (1,) if start is None else (3,), lambda: ["commit"], start=start, ready=to_commit, after=see_committed
+    )
 
 
-@pytest.mark.parametrize("start", STARTS)
-def test_canary(standing, start, record_property):
-    """A canary is begun, and promoted: it goes back, or is done."""
-    world, served, silences, serving = standing, [], [], "new"
-    for number in points(*((10,) if start is None else (12,))):
-        with asked(world.rig, ALONE_S, silences):
-            code, said = killed(world.rig, number, "canary", "50", *flip(serving), start=start)
-            if code == KILLED:
-                told = world.rig.cutover("recover", "--json")
-                assert told.code == 0, told
-                if not canary_runs(world.rig):
-                    served.append(world.recovered())
-                    assert served[-1] == serving
-        looked_at(world, number, said, silences[-1])
-        if canary_runs(world.rig):
-            assert world.rig.cutover("rollback").code == 0
-        if code == 0:
-            break
-        assert code == KILLED, said
-    tell(record_property, f"canary {start}", served, silences)
+@pytest.mark.parametrize("start", [None, "-"], ids=["record", "act"])
+def test_canary(standing, crash, start):
+    """A canary that is cut short while it begins goes back."""
+
+    def whole():
+        if shares(standing.rig):
+            done(standing.rig.cutover("rollback"))
+
+    command = lambda: ["canary", "50", *flip(standing)]  # noqa: E731
+    crash(standing, (10,) if start is None else (7,), command, start=start, first=whole)
+    whole()
 
 
-@pytest.mark.parametrize("start", STARTS)
-def test_promote(standing, start, record_property):
+@pytest.mark.parametrize("start", [None, "-"], ids=["record", "act"])
+def test_promote(standing, crash, start):
     """A promotion that is killed goes back to green, or is done."""
-    world, served, silences = standing, ["new"], []
-    for number in points(*((2,) if start is None else (3,))):
-        if not canary_runs(world.rig):
-            told = world.rig.cutover("canary", "50", *flip(served[-1]))
-            assert told.code == 0, told
-        with asked(world.rig, ALONE_S, silences):
-            code, said = killed(world.rig, number, "promote", start=start)
-            if code == KILLED:
-                told = world.rig.cutover("recover", "--json")
-                assert told.code == 0, told
-                if not canary_runs(world.rig):
-                    served.append(world.recovered())
-        looked_at(world, number, said, silences[-1])
-        if code == 0:
-            break
-        assert code == KILLED, said
-    tell(record_property, f"promote {start}", served[1:], silences)
+
+    def shared():
+        if not shares(standing.rig):
+            done(standing.rig.cutover("canary", "50", *flip(standing)))
+
+    crash(standing, (1,) if start is None else (3,), lambda: ["promote"], start=start, ready=shared)
 
 
-def canary_runs(rig):
+def test_upgrade(standing, crash):
+    """The edge itself is replaced, which no journal tells: whatever was left of one generation goes."""
+    serving = standing.serving
+    crash(standing, (32, 41), lambda: ["edge", "upgrade", "--force"], start="-")
+    assert standing.serving == serving
+
+
+def flip(world):
+    """Return the options of a swap from whoever serves to the other one."""
+    return ["--green", world.serving, "--blue", "old" if world.serving == "new" else "new"]
+
+
+def shares(rig):
     """Say whether a share goes to the other colour."""
     ports = rig.cutover("edge", "status", "--json").json["ports"]
     return any(p["canary_percent"] for p in ports)
-
-
-def test_upgrade(standing, record_property):
-    """The edge itself is replaced, which no journal tells: whatever was left of one generation goes."""
-    world, served, silences = standing, [], []
-    for number in points(12, 30, 45):
-        with asked(world.rig, ALONE_S, silences):
-            code, said = killed(world.rig, number, "edge", "upgrade", "--force", start="-")
-            if code == KILLED:
-                served.append(world.recovered())
-        looked_at(world, number, said, silences[-1])
-        if code == 0:
-            break
-        assert code == KILLED, said
-        assert served[-1] == "new"
-    tell(record_property, "upgrade", served, silences)
