@@ -72,7 +72,7 @@ def show(engine, edge_image, tmp_path_factory):
 
 def done(told):
     """See that a command did what it was told."""
-    assert told.code == 0, told
+    assert told.code == 0, f"{told!r}"
 
 
 def figure(record_property, name, value):
@@ -86,7 +86,7 @@ def test_adopted_from_everywhere(rig, record_property):
     hosts = ("127.0.0.1", "::1", address_of_host())
     with Clients(rig.http, rig.zmq, hosts=hosts) as there:
         told = rig.swap("--observe", "0")
-        assert told.code == 0, told
+        assert told.code == 0, f"{told!r}"
     with Clients(rig.http, rig.zmq, hosts=hosts) as back:
         done(rig.cutover("rollback"))
     for name, clients in (("adopted", there), ("given back", back)):
@@ -109,12 +109,12 @@ def test_exclusive_waits_for_loading(rig, record_property):
         began = time.monotonic()
         told = rig.swap("--exclusive", "--observe", "0")
         took = time.monotonic() - began
-    assert told.code == 0, told
+    assert told.code == 0, f"{told!r}"
     figure(record_property, "exclusive: blue loads_s", load_s)
     figure(record_property, "exclusive: the swap took_s", round(took, 2))
     figure(record_property, "exclusive: longest wait_s", round(clients.longest_s, 2))
     figure(record_property, "exclusive: answered", sum(clients.answered.values()))
-    assert clients.failed == []
+    assert clients.failed == [], f"{clients.failed[:20]}"
     assert load_s < clients.longest_s < load_s + 10
 
 
@@ -125,7 +125,7 @@ def test_back_within_a_quarter_second(rig, record_property):
     for _ in range(8 if LARGE else 3):
         with Clock(rig.http, rig.zmq) as clients:
             done(rig.cutover("rollback"))
-        assert clients.failed == []
+        assert clients.failed == [], f"{clients.failed[:20]}"
         decided = decision(rig)
         last = max(at for at, name in clients.told if name == clients.told[0][1])
         first = min(at for at, name in clients.told if name != clients.told[0][1])
@@ -248,9 +248,9 @@ def test_upgraded_from_everywhere(rig, record_property):
     done(rig.swap("--observe", "0"))
     with Clients(rig.http, rig.zmq, hosts=("127.0.0.1", "::1", address_of_host())) as clients:
         told = rig.cutover("edge", "upgrade", "--force")
-        assert told.code == 0, told
+        assert told.code == 0, f"{told!r}"
     figure(record_property, "upgrade: answered", sum(clients.answered.values()))
     figure(record_property, "upgrade: failed", clients.failed)
     figure(record_property, "upgrade: longest_s", round(clients.longest_s, 3))
-    assert clients.failed == []
+    assert clients.failed == [], f"{clients.failed[:20]}"
     assert rig.tables() == []
