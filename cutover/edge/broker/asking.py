@@ -18,6 +18,7 @@ from cutover.edge.broker import wire
 from cutover.edge.broker.codec import ENDED, FULL, LATE, LOST, WAITED, Frames
 from cutover.edge.broker.link import Entry, Link, Slot, World
 from cutover.edge.broker.port import Port
+from cutover.edge.broker.wire import MORE, NOBLOCK
 from cutover.edge.broker.words import Hold, other
 
 HELD_BYTES = 256 * 1024 * 1024
@@ -43,6 +44,7 @@ class AskPort(Port):
         super().__init__(world, number)
         self.fast: Link | None = None
         self.number_of_request = 0
+        self._front_send = wire.sender(self.front)
         self.reading = True
         self.poller = zmq.Poller()
         self.poller.register(self.front, zmq.POLLIN)
@@ -332,15 +334,16 @@ class AskPort(Port):
     def _send(self, client: bytes, frames: list[bytes]) -> bool:
         """Send to a client; False where its buffers are full. A client that is gone needs no answer."""
         self.loop.soon(self.run)  # sending may have swallowed the news that there is something to read
+        send = self._front_send
         try:
-            self.front.send(client, wire.MORE)
+            send(client, MORE)
         except zmq.Again:
             return False
         except zmq.ZMQError:
             return True
         for frame in frames[:-1]:
-            self.front.send(frame, wire.MORE)
-        self.front.send(frames[-1], wire.NOBLOCK)
+            send(frame, MORE)
+        send(frames[-1], NOBLOCK)
         return True
 
 

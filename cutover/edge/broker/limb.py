@@ -11,7 +11,7 @@ from cutover.edge.broker import wire
 from cutover.edge.broker.asking import clock
 from cutover.edge.broker.link import Entry, Link, World
 from cutover.edge.broker.loop import Handler
-from cutover.edge.broker.wire import NOBLOCK
+from cutover.edge.broker.wire import MORE, NOBLOCK
 
 
 class Limb:
@@ -31,6 +31,7 @@ class Limb:
         self.socket.setsockopt(zmq.SNDHWM, 0)  # bounded by LIMB_WINDOW; and so "cannot send" means "is gone"
         if client.named:
             self.socket.setsockopt(zmq.ROUTING_ID, client.identity)
+        self._send = wire.sender(self.socket)
         self.descriptor = int(self.socket.getsockopt(zmq.FD))
 
     def connect(self) -> None:
@@ -43,12 +44,29 @@ class Limb:
         if not self.up:
             self.queue.append((token, entry, again))
             return True
-        body = entry[3]
+        body, give = entry[3], self._send
+        frames = body if isinstance(body, list) else [body or b""]
         try:
-            self.socket.send_multipart(body if isinstance(body, list) else [body or b""], NOBLOCK)
+            for frame in frames[:-1]:
+                give(frame, MORE)
+            give(frames[-1], NOBLOCK)
         except zmq.Again:
             return False
         return True
+
+    def receive(self) -> list[bytes]:
+        """Return the next message.
+
+        Raises:
+            zmq.Again: there is none.
+
+        """
+        frame = self.socket.recv(NOBLOCK, False)
+        frames = [frame.bytes]
+        while frame.more:
+            frame = self.socket.recv(NOBLOCK, False)
+            frames.append(frame.bytes)
+        return frames
 
     def look(self) -> int:
         """Return what the socket is ready for; send what waited for the handshake."""

@@ -6,7 +6,6 @@ So the only frame there is the number of the request: an answer is told by it, w
 from __future__ import annotations
 
 import contextlib
-import time
 from typing import ClassVar
 
 import zmq
@@ -21,8 +20,6 @@ BATCH = 256
 DEEPEST = 16
 """Frames before the empty one: a client behind proxies has one for each."""
 FRAMES = 256
-BUSY = 16
-NAP_S = 50e-6
 
 Again = zmq.Again
 Request = tuple["list[bytes] | None", "bytes | list[bytes]"]
@@ -38,7 +35,6 @@ class RepPort(AskPort):
     def __init__(self, world: World, number: int) -> None:
         self._links: dict[wire.Socket, Link] = {}
         self._quota = 1
-        self._awake_at = 0.0
         super().__init__(world, number)
 
     def pump(self) -> bool:
@@ -57,8 +53,6 @@ class RepPort(AskPort):
                     self._give(link)
         if self.fast is None:
             self.settle()
-        else:
-            self._rest(self.fast)
         return bool(ready)
 
     def opened(self, link: Link) -> None:
@@ -104,14 +98,6 @@ class RepPort(AskPort):
         link.pending[token] = (client, prefix, clock(), kept)
         link.slot.counters.requests += 1
         return True
-
-    def _rest(self, link: Link) -> None:
-        """Under load, give the I/O threads a moment: a message a wake-up costs more than a message."""
-        now = clock()
-        if len(link.pending) > BUSY and now - self._awake_at < 10 * NAP_S:
-            time.sleep(NAP_S)
-            now = clock()
-        self._awake_at = now
 
     def _take(self) -> None:
         """Take requests in; the quota grows while there are more, as finding that there are none costs an exception."""

@@ -276,7 +276,7 @@ class RoutedPort(AskPort):
         while events & zmq.POLLIN:
             with contextlib.suppress(zmq.Again):
                 for _ in range(BATCH if len(limb.waiting) > 1 else 1):
-                    self._answered(limb, limb.socket.recv_multipart(NOBLOCK))
+                    self._answered(limb, limb.receive())
             events = limb.look()
         if limb.up and limb in self._connecting:
             self._connecting.discard(limb)
