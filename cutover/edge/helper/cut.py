@@ -31,7 +31,7 @@ PURSUIT_S = 0.02
 PURSUIT_LOOK_S = 0.00005
 IMPATIENT = 0.5
 """The patience below which connections that never rest are pursued."""
-LAST_CHANCE_S = 0.1
+LAST_CHANCE_S = 0.3
 """Beyond the deadline: for so long a moment is looked for in which nothing is unread and the service spoke last."""
 
 

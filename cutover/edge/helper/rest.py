@@ -5,7 +5,7 @@ be, each connection teaches: a service that pauses within its answers (a stream 
 pause. And the client's next question must not be due: of the times that it took to ask again before, those that are
 over by now say nothing, and the shortest of the others says how much time is left. So a client that mostly asks again
 at once, and sometimes after 8 ms, is cut 2 ms into one of the latter. What has taught nothing yet is believed to rest
-after UNTAUGHT_S. As patience runs out less is asked, down to HURRIED_S.
+after UNTAUGHT_S. As patience runs out less is asked of what has taught.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ HURRIED_S = 0.001
 LEFT_S = 0.001
 """How long it has to be until the next question is due: a cut takes a tenth of that, and its packet has to travel."""
 UNTAUGHT_S = 0.25
-LEAST_PATIENCE = 0.4
-"""With what has taught nothing, however little time is left: most of it ends by itself."""
+LAST_S = 0.005
+"""What is asked when the time is up."""
 RESTLESS_S = 0.003
 TAUGHT = 2
 PAUSES = 3.0
@@ -101,11 +101,12 @@ class Watch:
         """
         fresh = not self.received and not self.sent
         if fresh or not self.answered_last or patience <= 0:
-            return (fresh and now - self.opened >= UNTAUGHT_S) or (self.answered_last and patience <= 0)
+            rested = now - (self.answered if self.answered_last else self.opened)
+            return (fresh or self.answered_last) and rested >= (UNTAUGHT_S if patience > 0 else LAST_S)
         quiet = now - self.answered
         over_s = PAUSES * max(self._longest_pause() * patience, lag_s)
         if len(self.turns) < TAUGHT or not self._whole():
-            return quiet >= max(UNTAUGHT_S * max(patience, LEAST_PATIENCE), over_s)
+            return quiet >= max(UNTAUGHT_S, over_s)
         in_work_s = min(self._usual_delay(), SLOWEST_S) * patience  # so long another question may have been in work
         return now - self.asked >= in_work_s and self._taught_to_rest(quiet, over_s, patience, lag_s)
 
@@ -114,7 +115,7 @@ class Watch:
         ahead = self._ahead(quiet)
         if ahead is None:  # it never took so long to ask again
             longest = max(t.think_s for t in self.turns)
-            return quiet >= max(2 * longest, UNTAUGHT_S, over_s) * max(patience, LEAST_PATIENCE)
+            return quiet >= max(2 * longest, UNTAUGHT_S, over_s)
         latest = min(ahead * (1 - patience / 2), ahead - LEFT_S - lag_s)
         return max(min(SETTLED_S, ahead / 4), HURRIED_S, over_s) <= quiet <= latest - self.blur_s
 

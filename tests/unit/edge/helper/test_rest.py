@@ -92,13 +92,14 @@ def test_a_client_that_asks_again_at_once_never_rests_and_is_known_for_it() -> N
     assert watch.has_just_answered is watch.answered_last
 
 
-def test_with_its_patience_at_an_end_it_takes_any_moment_after_an_answer() -> None:
+def test_with_its_patience_at_an_end_it_takes_the_next_moment_after_an_answer() -> None:
     """And none before."""
     watch = Watch(0.0)
     watch.look(0.1, 40, 0, since=0.099)
     assert not watch.rests(0.2, patience=0.0)
     watch.look(0.2, 40, 100, since=0.199)
-    assert watch.rests(0.2, patience=0.0)
+    assert not watch.rests(0.2, patience=0.0)
+    assert watch.rests(0.21, patience=0.0)
 
 
 def test_the_kernel_decides_who_spoke_last_where_it_can() -> None:
