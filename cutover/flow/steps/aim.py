@@ -32,7 +32,7 @@ def aim(ctx: Context, container: Container, colour: Colour) -> None:
     face = face_of(ctx, record)
     save(ctx.state, record.with_slot(slot, place))
     face.aim(slot, targets_of(ctx, record, place))
-    wait_alive(ctx, face, slot, container.name)
+    wait_alive(ctx, face, slot, container.name, container_id=container.id)
 
 
 def answering(ctx: Context, record: EdgeRecord) -> Both | None:
@@ -72,15 +72,17 @@ def _start_again(ctx: Context, record: EdgeRecord) -> None:
             ctx.note(error.message)
 
 
-def wait_alive(ctx: Context, face: Face, slot: Slot, name: str) -> None:
+def wait_alive(ctx: Context, face: Face, slot: Slot, name: str, *, container_id: str | None = None) -> None:
     """Wait until the edge sees a slot's container alive.
 
     Raises:
-        StepError: it does not in time.
+        StepError: it does not in time, or the container died meanwhile: requests may be held, and are not kept waiting.
 
     """
     end = ctx.clock.monotonic() + SEEN_ALIVE_S
     while wrong := face.down(slot):
+        if container_id is not None:
+            see_runs(ctx, container_id, name)
         if ctx.clock.monotonic() >= end:
             raise StepError(
                 "edge-sees-nobody",
@@ -90,6 +92,23 @@ def wait_alive(ctx: Context, face: Face, slot: Slot, name: str) -> None:
                 "the edge's network and the service's?",
             )
         ctx.clock.sleep(LOOK_S)
+
+
+def see_runs(ctx: Context, container_id: str, name: str) -> None:
+    """See that a container runs: the Engine knows that it died before the edge does.
+
+    Raises:
+        StepError: it does not.
+
+    """
+    now = ctx.daemon.container(container_id)
+    if now is None or not now.running:
+        raise StepError(
+            "died",
+            f"{name} has died.",
+            evidence=[f"log: {line}" for line in ctx.daemon.logs(container_id, tail=8)],
+            hint=f"docker logs {name}",
+        )
 
 
 def drain(ctx: Context, colour: Colour) -> None:
