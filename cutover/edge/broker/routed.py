@@ -181,15 +181,18 @@ class RoutedPort(AskPort):
 
     def _take(self) -> None:
         taken, quota = 0, self._quota
+        receive, found = self.front.recv, []
         with contextlib.suppress(zmq.Again):
-            while taken < quota and self.reading:
-                identity = self.front.recv(NOBLOCK)
+            while taken < quota:
+                identity = receive(NOBLOCK)
                 taken += 1
-                self._request(identity, self.front.recv(NOBLOCK, copy=False))
+                first = receive(NOBLOCK, False)
+                found.append((identity, first, wire.rest(self.front, FRAMES) if first.more else []))
+        for request in found:
+            self._request(*request)
         self._quota = min(2 * quota, BATCH) if taken >= quota else max(1, taken)
 
-    def _request(self, identity: bytes, first: zmq.Frame) -> None:
-        more = wire.rest(self.front, FRAMES) if first.more else []
+    def _request(self, identity: bytes, first: zmq.Frame, more: list[bytes] | None) -> None:
         if more is None:
             self.rejected += 1
             return
@@ -274,9 +277,12 @@ class RoutedPort(AskPort):
     def _receive(self, limb: Limb) -> int:
         events = limb.look()
         while events & zmq.POLLIN:
+            found: list[list[bytes]] = []
             with contextlib.suppress(zmq.Again):
                 for _ in range(BATCH if len(limb.waiting) > 1 else 1):
-                    self._answered(limb, limb.receive())
+                    found.append(limb.receive())  # noqa: PERF401  all are read before one is sent, and some stay read
+            for frames in found:
+                self._answered(limb, frames)
             events = limb.look()
         if limb.up and limb in self._connecting:
             self._connecting.discard(limb)
