@@ -7,7 +7,7 @@ from cutover.flow.context import Context
 from cutover.flow.edge import face_of, hold_of, need_record, record_of, slot_of, targets_of
 from cutover.flow.edge_record import Place, save
 from cutover.flow.plan import Step
-from cutover.flow.steps.aim import aim, answering, drain, have_green_behind_edge
+from cutover.flow.steps.aim import aim, answering, drain, have_green_behind_edge, see_runs
 from cutover.flow.steps.base import Passive, Prior
 from cutover.model import Colour
 
@@ -29,6 +29,11 @@ class AimEdge(Passive):
 
         """
         del step, prior
+        face, green = face_of(ctx), slot_of(ctx, Colour.GREEN)
+        if any(
+            s.active is not green for s in face.stats().values()
+        ):  # it went back to green by itself, and may not stay
+            face.switch(green)
         aim(ctx, ctx.need(Colour.BLUE), Colour.BLUE)
 
     def check(self, ctx: Context, step: Step, prior: Prior) -> bool:
@@ -76,7 +81,8 @@ class SwitchEdge(Passive):
         face, slot = _edge_if_any(ctx), slot_of(ctx, Colour.GREEN)
         if face is None:
             return
-        held = all(s.holding for s in face.stats().values())
+        stats = face.stats().values()
+        held = bool(stats) and all(s.holding for s in stats)
         if not held and face.down(slot):
             have_green_behind_edge(ctx)
         face.switch(slot)  # before the Engine is asked anything: it takes longer to answer than all of this
@@ -138,8 +144,15 @@ class ReleaseRequests(Passive):
     """Lets the requests that wait go to blue."""
 
     def apply(self, ctx: Context, step: Step, prior: Prior) -> None:
-        """Let go."""
+        """Let go, unless blue died since it was proven: what waits is for green then.
+
+        Raises:
+            StepError: it did.
+
+        """
         del step, prior
+        blue = ctx.need(Colour.BLUE)
+        see_runs(ctx, blue.id, blue.name)
         face_of(ctx).release()
 
     def undo(self, ctx: Context, step: Step, prior: Prior) -> None:
