@@ -63,14 +63,24 @@ def _whole(plan: Plan, session: Session) -> list[tuple[StepKind, str, str]]:
         (StepKind.SWITCH_EDGE, ports, "promoted: every new request"),
         (StepKind.PROVE_OUTSIDE, plan.blue, "through the legacy ports; the edge says who answers"),
     ]
+    suites = [name for name, suite in session.settings.suites.items() if suite.swap]
+    if suites:
+        parts.append((StepKind.SMOKE_OUTSIDE, ", ".join(suites), "as clients ask; a failure turns it back"))
     if session.settings.observe_s > 0:
         parts.append((StepKind.WATCH, plan.blue, f"for {session.settings.observe_s:g} s"))
+    if plan.commit:
+        parts.append((StepKind.RETIRE_GREEN, plan.green, "its old container is removed"))
     return parts
 
 
 def _go_on(session: Session, runs: Runs, run: Run, parts: list[tuple[StepKind, str, str]]) -> SwapReport:
     with interruptible(), locked(runs.state, runs.folder.name, session.clock):
+        still = running_canary(runs)
+        if still is None or still.id != run.id:
+            raise RefusedError("no-canary", "The canary has ended meanwhile.", hint="cutover status")
         ctx, journal = reopen(session, run)
+        names = [name for name, suite in session.settings.suites.items() if suite.swap]
+        ctx.suites, ctx.errors = session.suites(names), session.settings.errors
         ctx.plan = replace(ctx.plan, observe_s=session.settings.observe_s)
         first = sum(r.kind is Kind.INTENT for r in run.records) + 1
         steps = tuple(Step(f"{PROMOTION}{n:02}", *part) for n, part in enumerate(parts, start=first))

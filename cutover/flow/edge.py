@@ -7,14 +7,13 @@ from pathlib import Path
 
 from cutover.config import Edge
 from cutover.edge.both import Both
+from cutover.edge.composefile import GENERATION_LABEL
 from cutover.edge.face import Face
 from cutover.edge.shape import Hold, Slot, Target, Targets
 from cutover.errors import StepError
 from cutover.flow.context import Context
 from cutover.flow.edge_record import EdgeRecord, Place, edge_folder, load
 from cutover.model import Colour, Container
-
-GENERATION_LABEL = "io.cutover.edge"
 
 
 def record_of(ctx: Context) -> EdgeRecord | None:
@@ -103,13 +102,14 @@ def targets_of(ctx: Context, record: EdgeRecord, place: Place) -> Targets:
         StepError: it is on no network that the edge is on.
 
     """
-    container = ctx.daemon.container(place.container_id)
+    container = ctx.daemon.container(place.container_id) or ctx.daemon.container(place.container)
     address = _shared_address(container, record.networks) if container else None
     if container is None or address is None:
+        found = f"it is {container.state}" if container else "there is no such container"
         raise StepError(
             "edge-cannot-reach",
-            f"{place.container} is on no network of the edge: {', '.join(record.networks)}.",
-            hint=f"docker inspect {place.container}",
+            f"The edge cannot reach {place.container}: {found}, and has no address on {', '.join(record.networks)}.",
+            hint=f"docker compose up -d {place.service}, on a network of the edge",
         )
     return {port: Target(container.name, address, inside) for port, inside in place.targets.items()}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from cutover.flow.observed import ObservedState
 from cutover.flow.plan import Move
 from cutover.flow.request import SwapRequest
 from cutover.flow.session import Session
+from cutover.flow.strategy import docker_networks
 from cutover.probes import Kind
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def edge_plan(session: Session, state: ObservedState, request: SwapRequest, move
             green_slot=slot,
             exclusive=request.exclusive,
             share_percent=request.share_percent,
+            notes=tuple(_about_hold(session, state, request)),
         )
     from cutover.flow.takeover import survey  # noqa: PLC0415
 
@@ -67,11 +69,28 @@ def edge_plan(session: Session, state: ObservedState, request: SwapRequest, move
         green_slot=Slot.A,
         exclusive=request.exclusive,
         share_percent=request.share_percent,
-        notes=tuple(_notes(found)),
+        notes=(*_notes(found, modes), *_about_hold(session, state, request)),
     )
 
 
-def _notes(found: Survey) -> Iterator[str]:
+def _about_hold(session: Session, state: ObservedState, request: SwapRequest) -> Iterator[str]:
+    longest_s = session.settings.edge.hold.timeout_s
+    load_s = state.load_seconds.get(request.blue, request.ready_timeout_s)
+    if request.exclusive and load_s > longest_s:
+        known = "took" if request.blue in state.load_seconds else "may take"
+        yield (
+            f"{request.blue} {known} {load_s:.0f} s to load, and a request is held for {longest_s:g} s at most: then "
+            "it gets a 503 or an error reply (edge.hold.timeout_s)"
+        )
+
+
+def _notes(found: Survey, modes: Mapping[int, Mode]) -> Iterator[str]:
+    asking = sorted(port for port, mode in modes.items() if mode in {Mode.REP, Mode.ROUTER})
+    if asking:
+        yield (
+            f"port {', '.join(map(str, asking))}: a request that green answers only after more than edge.cut_after_s "
+            "is cut off when the ports move to the edge; a REQ socket without a timeout then waits for ever"
+        )
     if found.refusal is not None:
         yield f"the ports cannot be redirected while they move to the edge ({found.refusal}): there is a short gap"
     if found.external_blocked is not None:
@@ -108,7 +127,5 @@ def mode_of(session: Session, request: SwapRequest, moves: tuple[Move, ...], por
 def _networks(session: Session, state: ObservedState, request: SwapRequest) -> tuple[str, ...]:
     """Return the bridge networks of both colours by Docker's names: green's as they are, blue's as Compose says."""
     green = [e.network for e in state.of_service(request.green)[0].endpoints if session.daemon.bridge_of(e.network_id)]
-    known = state.model.get("networks") or {}
-    blue = (state.services[request.blue].get("networks") or {"default": None}).keys()
-    names = [str((known.get(n) or {}).get("name") or f"{state.project}_{n}") for n in blue]
+    names = docker_networks(state.model, state.project, request.blue)
     return tuple(dict.fromkeys([*green, *(n for n in names if session.daemon.network_exists(n))]))

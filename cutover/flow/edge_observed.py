@@ -25,12 +25,12 @@ def with_edge(state: ObservedState, daemon: Daemon, settings: Edge) -> ObservedS
     try:
         record = load(folder, state.project)
         if record is None:
-            return replace(state, edge_image=here)
+            return replace(state, edge_image=here, edge_image_wanted=settings.image)
         faces = Both(faces_of(folder, record, settings))
         active = _active(record, faces)
     except CutoverError as error:
-        return replace(state, edge_image=here, edge_trouble=trouble(error))
-    return replace(state, edge_image=here, edge=record, edge_active=active)
+        return replace(state, edge_image=here, edge_image_wanted=settings.image, edge_trouble=trouble(error))
+    return replace(state, edge_image=here, edge_image_wanted=settings.image, edge=record, edge_active=active)
 
 
 def _active(record: EdgeRecord, faces: Both) -> Slot | None:

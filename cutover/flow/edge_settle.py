@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shutil
 
-from cutover.edge.composefile import generation_of
+from cutover.edge.composefile import GENERATION_LABEL, generation_of
 from cutover.engine.daemon import Daemon
 from cutover.errors import EngineError, EngineGoneError, NeedsHandsError
 from cutover.flow.context import Context
-from cutover.flow.edge import GENERATION_LABEL, containers_of, holds_ports
+from cutover.flow.edge import containers_of, holds_ports
 from cutover.flow.edge_record import EdgeRecord, edge_folder, load
 from cutover.flow.steps.edge import RESTART, stack_of, write_edge
 from cutover.flow.steps.moving import clear_redirect, move_back, ways_to_edge

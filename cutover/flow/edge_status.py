@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from cutover.edge.both import Both
+from cutover.edge.composefile import GENERATION_LABEL
 from cutover.edge.shape import EdgePort, PortStats, Slot
 from cutover.errors import CutoverError, RefusedError
-from cutover.flow.edge import GENERATION_LABEL, faces_of
+from cutover.flow.edge import faces_of
 from cutover.flow.edge_record import EdgeRecord, load
 from cutover.flow.session import Session
 from cutover.model import Container

@@ -10,13 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cutover.config import Strategy
+from cutover.config import Edge, Strategy
 from cutover.edge.image import edge_image_name
-from cutover.edge.shape import Slot
+from cutover.edge.shape import EdgePort, Mode, Slot
 from cutover.errors import CutoverError, RefusedError, StepError
 from cutover.events import StepEvent, StepState
 from cutover.flow.context import Context
 from cutover.flow.edge import containers_of, face_of, holds_ports
+from cutover.flow.edge_choice import ZMQ
 from cutover.flow.edge_plan import EdgePlan
 from cutover.flow.edge_record import EdgeRecord, load, save
 from cutover.flow.edge_settle import settle
@@ -29,6 +30,7 @@ from cutover.flow.steps.aim import wait_alive
 from cutover.flow.steps.edge import RESTART, generation_folder, start_edge, write_edge
 from cutover.flow.steps.moving import move_ports, ways_to_edge
 from cutover.flow.steps.park import ensure_park_network
+from cutover.flow.takeover import survey
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,8 @@ def upgrade(session: Session, *, force: bool = False) -> Upgraded:
         before = _to_upgrade(runs)
         image = _image(session, before, force=force)
         ctx = edge_context(session, before)
-        after = replace(before, generation=before.generation + 1, image=image)
+        ports = tuple(_as_configured(p, session.settings.edge) for p in before.ports)
+        after = replace(before, generation=before.generation + 1, image=image, ports=ports)
         try:
             _told(ctx, "make-edge", f"generation {after.generation}", lambda: _make(ctx, before, after))
             _told(ctx, "move-ports", f"generation {after.generation}", lambda: _take_over(ctx, before, after))
@@ -84,7 +87,8 @@ def _to_upgrade(runs: Runs) -> EdgeRecord:
 def _image(session: Session, before: EdgeRecord, *, force: bool) -> str:
     image = session.settings.edge.image or edge_image_name()
     if session.daemon.image_id(image) is None:
-        raise RefusedError("edge-image-missing", f"{image} is not on this Engine.", hint="cutover edge build")
+        hint = f"docker pull {image}" if session.settings.edge.image else "cutover edge build"
+        raise RefusedError("edge-image-missing", f"{image} is not on this Engine.", hint=hint)
     if image == before.image and not force:
         raise RefusedError(
             "edge-newest",
@@ -94,8 +98,17 @@ def _image(session: Session, before: EdgeRecord, *, force: bool) -> str:
     return image
 
 
+def _as_configured(port: EdgePort, settings: Edge) -> EdgePort:
+    """Return a port as cutover.yaml describes it by now; what it does not say stays."""
+    named = next((settings.ports[b.host_port] for b in port.bindings if b.host_port in settings.ports), None)
+    mode = Mode(named) if named and named != ZMQ else port.mode
+    path = (settings.check_path or port.check_path) if mode is Mode.HTTP else None
+    return replace(port, mode=mode, check_path=path)
+
+
 def edge_context(session: Session, record: EdgeRecord) -> Context:
     """Return what the steps of the edge share, where no swap runs: green is what the edge serves."""
+    redirect = session.daemon.address.local and survey(session.daemon, record.image).refusal is None
     stats = face_stats(session, record)
     active = next(iter(stats), next(iter(record.slots), Slot.A))
     serving = record.slots.get(active) or next(iter(record.slots.values()))
@@ -115,7 +128,7 @@ def edge_context(session: Session, record: EdgeRecord) -> Context:
         stall_cause="",
         edge=EdgePlan(
             adopt=False,
-            redirect=True,
+            redirect=redirect,
             generation=record.generation,
             image=record.image,
             networks=record.networks,
@@ -143,10 +156,18 @@ def _make(ctx: Context, before: EdgeRecord, after: EdgeRecord) -> None:
     stats = face_of(ctx, before).stats()
     active = next(iter(stats.values())).active
     if any(s.share_percent or s.holding or s.active is not active for s in stats.values()):
-        raise RefusedError("edge-busy", "The edge runs a canary or holds requests; it is not replaced meanwhile.")
+        raise RefusedError(
+            "edge-busy",
+            "The edge runs a canary or holds requests; it is not replaced meanwhile.",
+            hint="cutover status",
+        )
     write_edge(ctx, after, active=active, file=generation_folder(ctx, after) / "edge.yml")
     start_edge(ctx, after, file=generation_folder(ctx, after) / "edge.yml")
-    wait_alive(ctx, face_of(ctx, after), active, after.slots[active].container)
+    face = face_of(ctx, after)
+    wait_alive(ctx, face, active, after.slots[active].container)
+    if active.other in after.slots and not face.down(active.other):
+        face.switch(active.other)  # what was switched away from is the way back, and only that: so for the new edge too
+        face.switch(active)
 
 
 def _take_over(ctx: Context, before: EdgeRecord, after: EdgeRecord) -> None:

@@ -39,7 +39,8 @@ class ObservedState:
 
     `load_seconds` is how long a service took to become ready in earlier runs; `free_bytes` is on the project's disk.
     `edge` is the standing edge, `edge_active` the slot that it serves, `edge_trouble` why it cannot be asked;
-    `edge_image` is the image that a new one would run, None where the Engine does not have it.
+    `edge_image` is the image that a new one would run, None where the Engine does not have it; `edge_image_wanted` is
+    that of cutover.yaml, if it names one.
     """
 
     project: str
@@ -60,6 +61,7 @@ class ObservedState:
     edge_active: Slot | None = None
     edge_trouble: RefusedError | None = None
     edge_image: str | None = None
+    edge_image_wanted: str | None = None
 
     @property
     def services(self) -> Mapping[str, Any]:

@@ -221,7 +221,7 @@ def _edge_stall(
 ) -> tuple[float | None, str]:
     if edge.exclusive:
         load = state.load_seconds.get(request.blue)
-        held = f"nobody is refused: requests are held while {request.green} stops and {request.blue} loads"
+        held = f"requests are held while {request.green} stops and {request.blue} loads"
         return load, f"{held}, {f'{load:.1f} s in an earlier run' if load else 'never measured here'}"
     if edge.adopt and not edge.redirect:
         seconds = RELINK_BASE_S + RELINK_PER_BINDING_S * len(moves)

@@ -95,6 +95,14 @@ def swap_request(options: Options, settings: Settings) -> SwapRequest:
 
     """
     _see_roll(options)
+    exclusive = options.exclusive or settings.exclusive
+    if exclusive and options.share_percent is not None:
+        raise UsageError(
+            "canary-exclusive",
+            "A canary runs both at once, and exclusive says that they do not fit.",
+            evidence=["--exclusive" if options.exclusive else "exclusive: true in cutover.yaml"],
+            hint="cutover swap --exclusive, without a canary",
+        )
     return SwapRequest(
         green=options.service or _named("green", options.green or settings.green),
         blue=options.service or _named("blue", options.blue or settings.blue),
@@ -105,7 +113,7 @@ def swap_request(options: Options, settings: Settings) -> SwapRequest:
         ready_timeout_s=settings.ready_timeout_s if options.ready_timeout_s is None else options.ready_timeout_s,
         commit=options.commit or bool(options.service),
         suites=_suites(options, settings),
-        exclusive=options.exclusive or settings.exclusive,
+        exclusive=exclusive,
         image=options.image,
         share_percent=options.share_percent,
         rolls=options.service is not None,

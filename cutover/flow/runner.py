@@ -73,6 +73,8 @@ class Runner:
     def go_on(self, intents: list[tuple[Step, Prior]], steps: tuple[Step, ...]) -> Outcome:
         """Do more steps of a run that is done (a canary that is promoted); on any failure go back over all of it."""
         self._intents = intents
+        for step, _ in intents:
+            self._reports.setdefault(step.id, StepReport(step)).state = StepState.DONE
         for step in steps:
             self._reports[step.id] = StepReport(step)
         return self._attempt(steps, lambda: None)
@@ -215,7 +217,10 @@ class Runner:
 
     def _record_end(self, result: Result, **data: Any) -> None:
         stall = self._ctx.stall.longest_s
-        committed = data.pop("committed", self._ctx.plan.commit and result is Result.DONE)
+        retired = any(
+            r.step.kind is StepKind.RETIRE_GREEN and r.state is StepState.DONE for r in self._reports.values()
+        )
+        committed = data.pop("committed", retired and result is Result.DONE)
         self._journal.write(
             Kind.RESULT, result=str(result), stall_measured_s=stall, committed=committed, warnings=self._ctx.warnings
         )

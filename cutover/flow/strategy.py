@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from cutover.config import Strategy
 from cutover.errors import CutoverError, NeedsHandsError, RefusedError
@@ -25,8 +27,9 @@ def chosen(state: ObservedState, request: SwapRequest) -> tuple[SwapRequest, str
             raise refusal
         return request, ""
     if request.strategy is not Strategy.AUTO:
-        if request.exclusive or request.share_percent is not None:
-            what = "--exclusive holds requests" if request.exclusive else "A canary splits requests"
+        held = request.exclusive and request.strategy is not Strategy.RECREATE  # which is exclusive by nature
+        if held or request.share_percent is not None:
+            what = "--exclusive holds requests" if held else "A canary splits requests"
             raise RefusedError("needs-edge", f"{what}, which only the edge can do.", hint="--strategy edge")
         if _edge_stands_before(state, request):
             raise RefusedError(
@@ -78,14 +81,24 @@ def edge_refusal(state: ObservedState, request: SwapRequest) -> RefusedError | N
 
 def _can_have_edge(state: ObservedState, request: SwapRequest, green: Container) -> None:
     if not state.engine_local:
-        raise RefusedError("edge-remote", "The edge is told what to do on this machine, and the Engine is on another.")
+        raise RefusedError(
+            "edge-remote",
+            "The edge is told what to do on this machine, and the Engine is on another.",
+            hint="run cutover on the Engine's machine, or --strategy relink",
+        )
     if state.edge_trouble is not None:
         raise state.edge_trouble
     if state.edge is not None:
         _standing_edge_serves(state, request)
         return
     if state.edge_image is None:
-        raise RefusedError("edge-image-missing", "The edge's image is not on this Engine.", hint="cutover edge build")
+        wanted = state.edge_image_wanted
+        raise RefusedError(
+            "edge-image-missing",
+            "The edge's image is not on this Engine.",
+            evidence=[f"edge.image in cutover.yaml: {wanted}"] if wanted else [],
+            hint=f"docker pull {wanted}" if wanted else "cutover edge build",
+        )
     other = sorted({str(b) for b in green.published if b.protocol is not Protocol.TCP})
     if other:
         raise RefusedError(
@@ -117,6 +130,23 @@ def _standing_edge_serves(state: ObservedState, request: SwapRequest) -> None:
             if serving == request.blue
             else "cutover edge status",
         )
+    if active is not None and slot is not active and edge.slots.get(active) is None:
+        raise RefusedError("green-not-serving", "The edge serves a slot that holds nobody.", hint="cutover recover")
+    nets = docker_networks(state.model, state.project, request.blue)
+    if not request.rolls and not set(nets) & set(edge.networks):
+        raise RefusedError(
+            "edge-other-network",
+            f"{request.blue} is on no network of the project's edge.",
+            evidence=[f"{request.blue}: {', '.join(nets)}", f"edge: {', '.join(edge.networks)}"],
+            hint=f"put {request.blue} on a network of {request.green} in the compose file",
+        )
+
+
+def docker_networks(model: Mapping[str, Any], project: str, service: str) -> list[str]:
+    """Return Docker's names of the networks that Compose puts a service on."""
+    known = model.get("networks") or {}
+    names = (model["services"][service].get("networks") or {"default": None}).keys()
+    return [str((known.get(n) or {}).get("name") or f"{project}_{n}") for n in names]
 
 
 def trouble(error: CutoverError) -> RefusedError:

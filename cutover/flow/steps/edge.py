@@ -8,9 +8,10 @@ import shutil
 from pathlib import Path
 
 from cutover.edge.composefile import EdgeFile, generation_of, render
-from cutover.edge.shape import Slot
+from cutover.edge.shape import Slot, Targets
 from cutover.engine.stack import ProjectFiles, Stack
-from cutover.errors import EdgeError, StepError
+from cutover.engine.wayout import give_way_out
+from cutover.errors import EdgeError, EngineError, EngineGoneError, StepError
 from cutover.files import private_folder, write_atomic
 from cutover.flow.context import Context
 from cutover.flow.edge import (
@@ -31,7 +32,7 @@ from cutover.flow.steps.base import Passive, Prior
 from cutover.flow.steps.green import fetch_green
 from cutover.flow.steps.moving import clear_redirect, move_back, move_ports, ways_to_edge, ways_to_green
 from cutover.flow.steps.park import is_parked, park, start_parked, unpark
-from cutover.model import Colour
+from cutover.model import Colour, Container
 from cutover.probes import ask
 
 RESTART = "unless-stopped"
@@ -126,7 +127,7 @@ def write_edge(
     """
     folder = private_folder(generation_folder(ctx, record))
     if not keep_state:
-        aims = {slot: targets_of(ctx, record, place) for slot, place in record.slots.items()}
+        aims = _reachable(ctx, record, active)
         face_of(ctx, record).write(aims, active or next(iter(record.slots)))
     wanted = EdgeFile(
         project=record.project,
@@ -142,6 +143,18 @@ def write_edge(
     see_edge_file_free(place, record.project)
     place.parent.mkdir(exist_ok=True)
     write_atomic(place, render(wanted))
+
+
+def _reachable(ctx: Context, record: EdgeRecord, active: Slot | None) -> dict[Slot, Targets]:
+    """Return where each slot leads; one that is not served, and whose container does not run, leads nowhere."""
+    aims = {}
+    for slot, place in record.slots.items():
+        try:
+            aims[slot] = targets_of(ctx, record, place)
+        except StepError:
+            if active in {slot, None}:
+                raise
+    return aims
 
 
 def stack_of(ctx: Context, record: EdgeRecord, file: Path | None = None) -> Stack:
@@ -195,6 +208,17 @@ def remove_edge(ctx: Context, record: EdgeRecord) -> None:
     shutil.rmtree(edge_folder(ctx.state, record.project), ignore_errors=True)
 
 
+def _connect_fully(ctx: Context, green: Container, record: EdgeRecord) -> None:
+    """Give the parked green its way to the outside: it may be asked for as long as the swap is not committed."""
+    try:
+        if not give_way_out(ctx.daemon, record.image, green, ctx.plan.park_network):
+            ctx.note(f"{green.name} has no network that leads to the outside")
+    except EngineGoneError:
+        raise
+    except EngineError as error:
+        ctx.warn(f"until commit {green.name} reaches its own networks, not the outside: {error.message}")
+
+
 class Adopt(Passive):
     """Moves the legacy ports from green to the edge, without refusing a connection where that can be had."""
 
@@ -216,6 +240,7 @@ class Adopt(Passive):
         move_ports(ctx, sources=[green], destinations=edges, ways=ways_to_edge(ctx, record))
         for container in edges:
             ctx.daemon.set_restart_policy(container.id, RESTART)
+        _connect_fully(ctx, green, record)
         if not holds_ports(ctx, record):
             raise StepError(
                 "not-bound",

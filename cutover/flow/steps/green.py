@@ -5,11 +5,11 @@ from __future__ import annotations
 from cutover.config import Strategy
 from cutover.errors import CutoverError, EngineError
 from cutover.flow.context import Context
-from cutover.flow.edge import face_of, holding_edge, record_of, slot_of
+from cutover.flow.edge import face_of, hold_of, holding_edge, record_of, slot_of
 from cutover.flow.edge_record import save
 from cutover.flow.plan import Step
 from cutover.flow.proof import wait_inside
-from cutover.flow.steps.aim import drain, have_green_behind_edge
+from cutover.flow.steps.aim import aim, drain, have_green_behind_edge
 from cutover.flow.steps.base import Passive, Prior
 from cutover.flow.steps.files import restore_files
 from cutover.flow.steps.park import ensure_park_network, remove_park_network, start_parked
@@ -50,6 +50,7 @@ def fetch_green(ctx: Context, prior: Prior) -> Container:
         if ctx.plan.rolls is not None:
             old_again(ctx)
         return have_green_behind_edge(ctx)
+    held = False
     legacy = {m.binding for m in ctx.plan.moves}
     old = next((c for c in ctx.containers(Colour.GREEN) if legacy <= set(c.wanted)), None)
     if ctx.plan.rolls is not None:
@@ -57,6 +58,7 @@ def fetch_green(ctx: Context, prior: Prior) -> Container:
     elif old is not None:
         _remove_others(ctx, old)
     else:
+        held = _hold_for(ctx)
         restore_files(ctx)
         _see_image(ctx, prior)
         ctx.stack.create(ctx.plan.green, force=True)
@@ -67,7 +69,24 @@ def fetch_green(ctx: Context, prior: Prior) -> Container:
         ensure_park_network(ctx)
         start_parked(ctx, green)
         wait_inside(ctx, Colour.GREEN)
+    if held:
+        aim(ctx, green, Colour.GREEN)
+        face_of(ctx).release()
     return green
+
+
+def _hold_for(ctx: Context) -> bool:
+    """Let requests wait where a green that serves behind the edge has to be made anew, as it once asked for its ports.
+
+    `docker compose up` makes it without them after a first swap, as the file then says.
+    """
+    green = ctx.find(Colour.GREEN)
+    if green is None or not green.running or holding_edge(ctx) is None:
+        return False
+    ctx.note(f"{green.name} was made again without its ports; requests wait while it gets them back")
+    face_of(ctx).hold(hold_of(ctx.edge))
+    drain(ctx, Colour.GREEN)
+    return True
 
 
 def _remove_others(ctx: Context, old: Container) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from cutover.engine.helpers import helpers
 from cutover.errors import EngineError, EngineGoneError, StepError
 from cutover.flow.context import Context
-from cutover.flow.edge import containers_of
+from cutover.flow.edge import containers_of, record_of
+from cutover.flow.edge_plan import EdgePlan
 from cutover.flow.edge_record import EdgeRecord
 from cutover.flow.steps.park import ensure_park_network, is_parked, park, unpark
 from cutover.flow.takeover import TakenOver, Way, clear_traces, take_over
@@ -87,7 +88,7 @@ def move_ports(
     moved = take_over(
         ctx.daemon,
         ctx.plan.project,
-        edge.image,
+        _image(ctx, edge),
         ways=ways,
         sources=sources,
         park=all_parked,
@@ -127,6 +128,13 @@ def move_back(
         return
 
 
+def _image(ctx: Context, edge: EdgePlan) -> str:
+    """Return the image that helpers run: that of the edge that stands, which may have been upgraded since the plan."""
+    record = record_of(ctx)
+    newer = record.image if record is not None else edge.image
+    return newer if ctx.daemon.image_id(newer) else edge.image
+
+
 def let_helpers_end(ctx: Context) -> None:
     """Wait until the redirect of a cutover that was killed has ended by itself: whoever is passing through it has time.
 
@@ -146,5 +154,5 @@ def clear_redirect(ctx: Context) -> None:
     if edge is None or not edge.redirect:
         return
     let_helpers_end(ctx)
-    if clear_traces(ctx.daemon, ctx.plan.project, edge.image):
+    if clear_traces(ctx.daemon, ctx.plan.project, _image(ctx, edge)):
         ctx.note("removed what a take-over of the ports had left: its redirect or its helpers")

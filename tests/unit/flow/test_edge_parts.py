@@ -78,7 +78,7 @@ def test_exclusive_holds_while_green_stops_and_blue_loads() -> None:
         *("backup", "create-blue", "hold", "stop-green", "start-blue", "prove-inside", "smoke-inside"),
         *("aim-edge", "switch-edge", "release", "prove-outside", "smoke-outside", "watch"),
     ]
-    assert "nobody is refused" in plan.stall_text()
+    assert "requests are held while" in plan.stall_text()
 
 
 def test_a_canary_shares_and_does_not_switch() -> None:
