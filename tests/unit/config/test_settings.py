@@ -80,10 +80,15 @@ def test_a_file_that_says_nothing(tmp_path: Path, text: str) -> None:
             "observe_s: soon\n",
             ("cutover.yaml:1: `observe_s`: Input should be a valid number, unable to parse string as a number",),
         ),
-        ("blue: b\nstrategy: swap\n", ("cutover.yaml:2: `strategy`: Input should be 'auto', 'edge', 'relink' or 'recreate'",)),
+        (
+            "blue: b\nstrategy: swap\n",
+            ("cutover.yaml:2: `strategy`: Input should be 'auto', 'edge', 'relink' or 'recreate'",),
+        ),
         (
             "blue: b\nstrategy: relnk\n",
-            ("cutover.yaml:2: `strategy`: Input should be 'auto', 'edge', 'relink' or 'recreate'; did you mean `relink`?",),
+            (
+                "cutover.yaml:2: `strategy`: Input should be 'auto', 'edge', 'relink' or 'recreate'; did you mean `relink`?",
+            ),
         ),
         (
             "parity:\n  rules:\n    - {path: $.a, rule: ignre}\n",
