@@ -15,6 +15,9 @@ from cutover.flow.context import Context
 from cutover.flow.edge_record import EdgeRecord, Place, edge_folder, load
 from cutover.model import Colour, Container
 
+LABEL = 63
+"""The longest part of a name in DNS."""
+
 
 def record_of(ctx: Context) -> EdgeRecord | None:
     """Return the project's standing edge, None where there is none."""
@@ -98,25 +101,30 @@ def place_of(ctx: Context, container: Container, colour: Colour) -> Place:
 def targets_of(ctx: Context, record: EdgeRecord, place: Place) -> Targets:
     """Return where the edge finds what a slot holds, as the Engine says it is now.
 
+    By a name that Docker looks up in one network only: where edge and colour are both parked for a moment, the plain
+    name leads to the colour's address on the park network, which is soon nobody's.
+
     Raises:
         StepError: it is on no network that the edge is on.
 
     """
     container = ctx.daemon.container(place.container_id) or ctx.daemon.container(place.container)
-    address = _shared_address(container, record.networks) if container else None
-    if container is None or address is None:
+    shared = _shared_address(container, record.networks) if container else None
+    if container is None or shared is None:
         found = f"it is {container.state}" if container else "there is no such container"
         raise StepError(
             "edge-cannot-reach",
             f"The edge cannot reach {place.container}: {found}, and has no address on {', '.join(record.networks)}.",
             hint=f"docker compose up -d {place.service}, on a network of the edge",
         )
-    return {port: Target(container.name, address, inside) for port, inside in place.targets.items()}
+    network, address = shared
+    name = f"{container.name}.{network}" if len(network) <= LABEL else container.name
+    return {port: Target(name, address, inside) for port, inside in place.targets.items()}
 
 
-def _shared_address(container: Container, networks: tuple[str, ...]) -> str | None:
+def _shared_address(container: Container, networks: tuple[str, ...]) -> tuple[str, str] | None:
     found: Mapping[str, str] = {e.network: e.ip for e in container.endpoints if e.ip}
-    return next((found[n] for n in networks if n in found), None)
+    return next(((n, found[n]) for n in networks if n in found), None)
 
 
 def hold_of(settings: Edge) -> Hold:
