@@ -263,9 +263,13 @@ class Daemon:
                 docker.errors.create_api_error_from_http_exception(error)
 
     def disconnect(self, network: str, container_id: str) -> None:
-        """Disconnect a container from a network."""
+        """Disconnect a container from a network; nothing happens where it left by itself, as one does that dies."""
         with translated(f"Disconnecting {container_id[:12]} from {network}"):
-            self._client.api.disconnect_container_from_network(container_id, network)
+            try:
+                self._client.api.disconnect_container_from_network(container_id, network)
+            except docker.errors.APIError as error:
+                if "is not connected to" not in str(error.explanation):
+                    raise
 
     # -- images ------------------------------------------------------------------------------------------------------
 
