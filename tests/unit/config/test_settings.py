@@ -87,8 +87,10 @@ def test_a_file_that_says_nothing(tmp_path: Path, text: str) -> None:
         (
             "blue: b\nstrategy: relnk\n",
             (
-                "cutover.yaml:2: `strategy`: Input should be 'auto', 'edge', 'relink' or 'recreate'; "
-                "did you mean `relink`?",
+                (
+                    "cutover.yaml:2: `strategy`: Input should be 'auto', 'edge', 'relink' or 'recreate'; "
+                    "did you mean `relink`?"
+                ),
             ),
         ),
         (
