@@ -191,5 +191,5 @@ def test_settings_with_a_typo(rig):
     settings.write_text(settings.read_text().replace("observe_s", "obsrve_s"))
     told = rig.swap()
     assert told.code == 2, told
-    assert "cutover.yaml:3" in told.json["error"]["message"]
+    assert "cutover.yaml:4" in told.json["error"]["message"]
     assert "did you mean `observe_s`?" in told.json["error"]["message"]
