@@ -61,10 +61,13 @@ class Watch(Passive):
         """
         del step, prior
         end = ctx.clock.monotonic() + ctx.plan.observe_s
-        failures = 0
+        failures, first = 0, _start_of_blue(ctx)
         while ctx.clock.monotonic() < end:
             wrong = alive(ctx, Colour.BLUE)
             failures = failures + 1 if wrong else 0
+            if first is not None and (now := _start_of_blue(ctx)) not in {first, None}:
+                wrong = f"it died and was started again at {now}"  # perhaps between two questions
+                failures = FAILURES_IN_A_ROW
             if wrong and failures >= FAILURES_IN_A_ROW:
                 raise StepError(
                     "watch-failed",
@@ -73,3 +76,8 @@ class Watch(Passive):
                     hint=f"docker compose logs {ctx.plan.blue}",
                 )
             ctx.clock.sleep(min(WATCH_INTERVAL_S, max(0.0, end - ctx.clock.monotonic())))
+
+
+def _start_of_blue(ctx: Context) -> str | None:
+    blue = ctx.find(Colour.BLUE)
+    return blue.started_at or None if blue is not None else None
