@@ -1,1 +1,1 @@
-"""Long and rude: crashes, deaths, bad input, large numbers. Run by hand (`pytest tests/faults`), not by scripts/test."""
+"""Long and rude: crashes, deaths, bad input, large numbers. Run by hand (`pytest tests/faults`)."""
