@@ -184,10 +184,13 @@ class _End(asyncio.Protocol):
         self._seen = seen
         self.other: _End | None = None
         self._transport: asyncio.Transport | None = None
+        self._early = b""  # Python before 3.11.4 reads once more although it was told to pause
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        if self._early:
+            transport.write(self._early)
         if self is self._pair.client:
             self._pair.opened()
 
@@ -216,7 +219,9 @@ class _End(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """Say what the other end said."""
-        if self._transport is not None:
+        if self._transport is None:
+            self._early += data
+        else:
             self._transport.write(data)
 
     def write_eof(self) -> None:
