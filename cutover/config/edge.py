@@ -16,10 +16,8 @@ PortNumber = Annotated[int, Field(ge=1, le=65535)]
 class Sticky(Model):
     """By what a client keeps its colour while a canary runs; nothing said: each request is dealt by itself."""
 
-    header: str | None = Field(None, pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$", description="HTTP header")
-    cookie: str | None = Field(
-        None, pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$", description="HTTP cookie, set here"
-    )
+    header: str | None = Field(None, pattern=r"^[A-Za-z0-9_.-]{1,128}$", description="HTTP header")
+    cookie: str | None = Field(None, pattern=r"^[A-Za-z0-9_.-]{1,128}$", description="HTTP cookie, set here")
     identity: bool = Field(False, description="a ZeroMQ client keeps its colour, by the identity of its socket")
 
     @model_validator(mode="after")

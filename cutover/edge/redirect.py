@@ -11,7 +11,6 @@ where it comes from this host, else at the address of the interface that it came
 from __future__ import annotations
 
 import ipaddress
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -130,9 +129,3 @@ def removal(table: str) -> str:
     """
     valid(re.compile(PREFIX + PROJECT.pattern), table, "a table of cutover")
     return f"add table inet {table}\ndelete table inet {table}\n"
-
-
-def tables_in(listing: str) -> list[str]:
-    """Return the names of cutover's tables in the output of `nft -j list tables`."""
-    entries = (entry.get("table") or {} for entry in json.loads(listing).get("nftables", ()))
-    return sorted(e["name"] for e in entries if e.get("family") == "inet" and e["name"].startswith(PREFIX))

@@ -18,8 +18,6 @@ from cutover.model import PortBinding
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,252}")
 PATH = re.compile(r"/[A-Za-z0-9/_.~%+,;:@=&?-]{0,1023}")
 ADDRESS = re.compile(r"[0-9A-Fa-f:.]{2,45}")
-HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}")
-"""A header or cookie name (RFC 9110, token)."""
 
 
 class Mode(StrEnum):

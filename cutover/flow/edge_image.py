@@ -25,24 +25,6 @@ class EdgeImage:
         return asdict(self)
 
 
-def ensure_edge_image(daemon: Daemon, settings: Edge, observer: Observer) -> str:
-    """Return the name of an image that is there: that of `edge.image`, pulled if need be, or ours, built if need be.
-
-    Raises:
-        RefusedError: it is not there and cannot be had.
-
-    """
-    if settings.image:
-        _have(
-            daemon, settings.image, observer, "edge.image in cutover.yaml names it: build or load it, or leave it out"
-        )
-        return settings.image
-    name = edge_image_name()
-    if daemon.image_id(name) is None:
-        return build_edge_image(daemon, settings, observer).image
-    return name
-
-
 def build_edge_image(
     daemon: Daemon, settings: Edge, observer: Observer, *, base: str | None = None, cache: bool = True
 ) -> EdgeImage:

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from cutover.config import Canary
 from cutover.edge.shape import Sample, Slot
 
-PERCENTILE = 0.95
-
 
 @dataclass(frozen=True, slots=True)
 class Seen:

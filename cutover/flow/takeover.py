@@ -23,7 +23,7 @@ from cutover.errors import EngineError
 from cutover.flow.takeover_helpers import Site, Way, ask, heard, start_helpers
 from cutover.model import Container, Protocol
 
-__all__ = ["Survey", "TakenOver", "Way", "can_take_over", "clear_traces", "survey", "take_over"]
+__all__ = ["Survey", "TakenOver", "Way", "clear_traces", "survey", "take_over"]
 
 MARGIN_S = 10.0
 GONE_S = 5.0
@@ -55,7 +55,13 @@ class TakenOver:
 
     def __str__(self) -> str:
         rest, late = self.at_rest + self.passing_at_rest, self.late + self.passing_late
-        return f"redirected for {self.redirect_s:.1f} s; {rest} connections ended at rest, {late} at the deadline"
+        return f"redirected for {self.redirect_s:.1f} s; {ended(rest, late, self.raced)}"
+
+
+def ended(at_rest: int, late: int, raced: int) -> str:
+    """Return how many connections ended, and how; a request that was lost with one is not kept quiet."""
+    lost = f"; {raced} got another request in that very moment, which nobody answers" if raced else ""
+    return f"{at_rest} connections ended at rest, {late} at the deadline{lost}"
 
 
 def take_over(
@@ -107,7 +113,7 @@ def take_over(
             _see_gone(daemon, project, clock)
             raise
         cut_s = clock.monotonic() - stood
-        note(f"{sum(c['at_rest'] for c in cut)} connections ended at rest, {sum(map(_late, cut))} at the deadline")
+        note(ended(sum(c["at_rest"] for c in cut), sum(map(_late, cut)), sum(c["raced"] for c in cut)))
         park()
         unpark()
         held = clock.monotonic()
@@ -194,11 +200,6 @@ def _tried(site: Site) -> Survey:
     if facts["event"] != "checked" or facts["takes"] is None:
         return Survey(f"nftables refuses a redirect: {facts.get('why', '')}".strip())
     return Survey(external_blocked=facts["blocked"])
-
-
-def can_take_over(daemon: Daemon, image: str) -> str | None:
-    """Say why ports cannot be taken over without a gap here, None where they can."""
-    return survey(daemon, image).refusal
 
 
 def clear_traces(daemon: Daemon, project: str, image: str) -> bool:

@@ -17,8 +17,7 @@ import zmq
 
 from tests.scenarios.edge_overflow import Overflow
 from tests.scenarios.edge_show_world import LARGE, address_of_host
-from tests.scenarios.edge_world import Clients, EdgeRig
-from tests.scenarios.rig import free_ports
+from tests.scenarios.edge_world import Clients, EdgeRig, green_up, made
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
 JUNK = 100_000 if LARGE else 10_000
@@ -35,38 +34,20 @@ time.sleep(120)
 FLIP = ("--green", "new", "--blue", "old", "--observe", "0")
 
 
-def made(edge_image, folder):
-    """Return a project with green up, behind no edge yet."""
-    zmq_port, http = free_ports(2)
-    rig = EdgeRig(folder, f"cy{secrets.token_hex(4)}", zmq_port, http)
-    rig.edge_image = edge_image
-    rig.template = rig.template.replace("timeout: 1s", "timeout: 5s")  # of the healthcheck, on busy machines
-    rig.write()
-    return rig
-
-
 @pytest.fixture(scope="module")
 def plain(engine, edge_image, tmp_path_factory):
     """Give a project that has no edge; each test leaves it so."""
-    rig = made(edge_image, tmp_path_factory.mktemp("plain"))
-    try:
-        rig.up()
+    with green_up(EdgeRig, edge_image, tmp_path_factory.mktemp("plain")) as rig:
         yield rig
-    finally:
-        rig.down()
 
 
 @pytest.fixture(scope="module")
 def standing(engine, edge_image, tmp_path_factory):
     """Give a project behind an edge that serves `new`, with `old` warm; each test leaves it so."""
-    rig = made(edge_image, tmp_path_factory.mktemp("standing"))
-    try:
-        rig.up()
+    with green_up(EdgeRig, edge_image, tmp_path_factory.mktemp("standing")) as rig:
         for flip in ((), FLIP, ()):  # the first adopts, and taking that back would take the edge away
             done(rig.swap("--observe", "0", *flip))
         yield rig
-    finally:
-        rig.down()
 
 
 def done(told):
@@ -180,7 +161,7 @@ def test_udp_and_the_host_network(plain):
 
 def test_a_neighbour_on_another_address(engine, edge_image, tmp_path):
     """A port that is bound to loopback alone stays so: who holds the same port elsewhere is left in peace."""
-    rig = made(edge_image, tmp_path)
+    rig = made(EdgeRig, edge_image, tmp_path)
     text = rig.file.read_text()
     rig.file.write_text(
         text.replace(f'"{rig.zmq}:', f'"127.0.0.1:{rig.zmq}:').replace(f"'{rig.http}:", f"'127.0.0.1:{rig.http}:")

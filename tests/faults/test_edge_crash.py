@@ -5,15 +5,15 @@ CUTOVER_CRASH_ALL=1 kills after every record, or before every act; without it, a
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
-import secrets
 import time
 
 import pytest
 
 from tests.scenarios.edge_crash_world import ALL, KILLED, PatientRig, World, asked, files, killed
-from tests.scenarios.rig import free_ports
+from tests.scenarios.edge_world import green_up
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(3600 if ALL else 240)]
 ALONE_S = 30.0
@@ -21,28 +21,16 @@ ALONE_S = 30.0
 
 
 @pytest.fixture(scope="module")
-def made(engine, edge_image, tmp_path_factory):
+def up(engine, edge_image, tmp_path_factory):
     """Return how a project is made, with green up; it is taken away at the end."""
-    rigs = []
-
-    def make():
-        zmq, http = free_ports(2)
-        rig = PatientRig(tmp_path_factory.mktemp("crash"), f"ck{secrets.token_hex(4)}", zmq, http)
-        rig.edge_image = edge_image
-        rig.write()
-        rigs.append(rig)
-        rig.up()
-        return rig
-
-    yield make
-    for rig in rigs:
-        rig.down()
+    with contextlib.ExitStack() as opened:
+        yield lambda: opened.enter_context(green_up(PatientRig, edge_image, tmp_path_factory.mktemp("crash")))
 
 
 @pytest.fixture(scope="module")
-def untouched(made):
+def untouched(up):
     """Give a world in which no edge stands, and what the files are after an adoption."""
-    rig = made()
+    rig = up()
     before = files(rig)
     done(rig.swap("--observe", "0"))
     after = files(rig)
@@ -51,9 +39,9 @@ def untouched(made):
 
 
 @pytest.fixture(scope="module")
-def standing(made):
+def standing(up):
     """Give a world in which an edge stands, and every container is behind it."""
-    rig = made()
+    rig = up()
     done(rig.swap("--observe", "0"))
     done(rig.swap("--green", "new", "--blue", "old", "--observe", "0", "--commit"))
     now = files(rig)
@@ -73,11 +61,15 @@ def points(sample):
     return iter(range(int(first), int(last) + 1)) if last else itertools.count(int(first))
 
 
+def nothing():
+    """Do nothing."""
+
+
 @pytest.fixture
 def crash(record_property):
     """Return what kills a command at each point and recovers, until it lives; figures are kept, and printed (-s)."""
 
-    def each(world, sample, command, *, start=None, linger_s=0.0, ready=lambda: None, first=lambda: None):
+    def each(world, sample, command, *, start=None, linger_s=0.0, ready=nothing, first=nothing, last=nothing):
         told, served = [], []
         for number in points(sample):
             ready()
@@ -90,6 +82,7 @@ def crash(record_property):
             if code == 0:
                 first()
                 world.check(closely=False)
+                last()
                 break
             assert code == KILLED, said
         figures = {
@@ -163,7 +156,7 @@ def test_commit(standing, crash, start):
             assert standing.rig.cutover("status", "--json").json["committed"]
 
     crash(
-        standing, (1,) if start is None else (3,), lambda: ["commit"], start=start, ready=to_commit, after=see_committed
+        standing, (1,) if start is None else (3,), lambda: ["commit"], start=start, ready=to_commit, last=see_committed
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import secrets
 import signal
 import subprocess
 import time
@@ -13,7 +12,8 @@ import time
 import pytest
 
 from tests.scenarios.edge_crash_world import Alone, PatientRig, one
-from tests.scenarios.rig import ended, free_ports
+from tests.scenarios.edge_world import green_up
+from tests.scenarios.rig import ended
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(3600 if os.environ.get("CUTOVER_DEATHS_ALL") else 240)]
 ALL = bool(os.environ.get("CUTOVER_DEATHS_ALL"))
@@ -25,15 +25,8 @@ LOST = "cutover-lost"
 @pytest.fixture
 def rig(engine, edge_image, tmp_path):
     """Give a project with green up, to be swapped by the edge."""
-    zmq, http = free_ports(2)
-    made = PatientRig(tmp_path, f"cd{secrets.token_hex(4)}", zmq, http)
-    made.edge_image = edge_image
-    made.write()
-    try:
-        made.up()
-        yield made
-    finally:
-        made.down()
+    with green_up(PatientRig, edge_image, tmp_path) as up:
+        yield up
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import secrets
 import statistics
 import time
 from datetime import datetime
@@ -15,7 +14,7 @@ from datetime import datetime
 import pytest
 
 from tests.scenarios.edge_show_world import LARGE, Crowd, ShowRig, address_of_host, established, over_http, over_zmq
-from tests.scenarios.edge_world import Clients, EdgeRig
+from tests.scenarios.edge_world import Clients, EdgeRig, green_up
 from tests.scenarios.rig import free_ports
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600 if LARGE else 240)]
@@ -27,47 +26,28 @@ LATE_S = 5 * BACK_WITHIN_S
 """What a machine with better things to do may take in a test run."""
 
 
-def made(kind, edge_image, folder, **more):
-    """Return a project whose green is up, behind no edge yet."""
-    zmq, http, tcp = free_ports(3)
-    rig = kind(folder, f"cx{secrets.token_hex(4)}", zmq, http)
-    rig.edge_image, rig.tcp = edge_image, tcp
-    rig.template = rig.template.replace("timeout: 1s", "timeout: 5s")  # of the healthcheck, on busy machines
-    for name, value in more.items():
-        setattr(rig, name, value)
-    rig.write()
-    return rig
-
-
 @pytest.fixture
 def rig(engine, edge_image, tmp_path):
     """Give the project of the swaps by the edge, with green up."""
-    made_rig = made(EdgeRig, edge_image, tmp_path)
-    try:
-        made_rig.up()
-        yield made_rig
-    finally:
-        made_rig.down()
+    with green_up(EdgeRig, edge_image, tmp_path) as up:
+        yield up
 
 
 @contextlib.contextmanager
 def behind_an_edge(edge_image, folder, **more):
     """Give a project with every kind of port behind a standing edge: `old` serves, `new` is the next blue."""
-    made_rig = made(ShowRig, edge_image, folder, **more)
-    try:
-        made_rig.up()
-        done(made_rig.swap("--observe", "0"))
-        done(made_rig.swap("--green", "new", "--blue", "old", "--observe", "0", "--commit"))
-        yield made_rig
-    finally:
-        made_rig.down()
+    (tcp,) = free_ports(1)
+    with green_up(ShowRig, edge_image, folder, tcp=tcp, **more) as rig:
+        done(rig.swap("--observe", "0"))
+        done(rig.swap("--green", "new", "--blue", "old", "--observe", "0", "--commit"))
+        yield rig
 
 
 @pytest.fixture(scope="module")
 def show(engine, edge_image, tmp_path_factory):
     """Give such a project; each test leaves it with `old` serving."""
-    with behind_an_edge(edge_image, tmp_path_factory.mktemp("show"), canary=CANARY) as made_rig:
-        yield made_rig
+    with behind_an_edge(edge_image, tmp_path_factory.mktemp("show"), canary=CANARY) as rig:
+        yield rig
 
 
 def done(told):

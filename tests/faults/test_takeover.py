@@ -14,7 +14,7 @@ import pytest
 from cutover.edge.redirect import Redirect, Rule
 from cutover.engine.helpers import Helper, start_helper
 from cutover.errors import StepError
-from cutover.flow.takeover import Way, can_take_over, clear_traces, survey
+from cutover.flow.takeover import Way, clear_traces, survey
 from cutover.model import PortBinding
 from tests.scenarios.rig import HERE, free_ports
 from tests.scenarios.takeover_world import World, accepts, clients, own_address, wait_for
@@ -151,5 +151,5 @@ def test_whether_it_can_be_done_is_known_beforehand_and_soon(world, edge_image):
     began = time.monotonic()
     assert survey(world.daemon, edge_image).refusal is None
     assert time.monotonic() - began < 5
-    assert can_take_over(world.daemon, "no/such:image") == "there is no image no/such:image"
+    assert survey(world.daemon, "no/such:image").refusal == "there is no image no/such:image"
     assert world.traces() == []

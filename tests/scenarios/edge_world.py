@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
+import secrets
 import subprocess
 import threading
 import time
@@ -15,7 +17,7 @@ from typing import Self
 import docker
 import zmq
 
-from tests.scenarios.rig import Rig
+from tests.scenarios.rig import Rig, free_ports
 
 ANSWER_S = 30.0
 
@@ -73,6 +75,29 @@ class EdgeRig(Rig):
     edge_image: str = ""
 
 
+def made(kind, edge_image, folder, **more):
+    """Return a project of a kind of EdgeRig, its files written; a busy machine is no illness to its healthcheck."""
+    zmq_port, http_port = free_ports(2)
+    rig = kind(folder, f"ce{secrets.token_hex(4)}", zmq_port, http_port)
+    rig.edge_image = edge_image
+    rig.template = rig.template.replace("timeout: 1s", "timeout: 5s")
+    for name, value in more.items():
+        setattr(rig, name, value)
+    rig.write()
+    return rig
+
+
+@contextlib.contextmanager
+def green_up(kind, edge_image, folder, **more):
+    """Give such a project with green up, behind no edge yet."""
+    rig = made(kind, edge_image, folder, **more)
+    try:
+        rig.up()
+        yield rig
+    finally:
+        rig.down()
+
+
 @dataclass
 class Clients:
     """New HTTP connections, a kept one, and a persistent ZeroMQ REQ socket, each asking in turn without a pause."""
@@ -102,6 +127,14 @@ class Clients:
         self._over.set()
         for thread in self._threads:
             thread.join()
+
+    def lost_in_a_cut(self) -> int:
+        """See that new connections never failed; return how many requests were sent in the moment of a cut, and lost.
+
+        A client that asks while its connection is being ended: the machine has to be out of breath for that.
+        """
+        assert not [f for f in self.failed if f.startswith("new") or "Refused" in f], self.failed
+        return len(self.failed)
 
     def _each(self, kind, ask) -> None:
         number = 0

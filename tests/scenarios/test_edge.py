@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
 import subprocess
 
 import pytest
 
-from tests.scenarios.edge_world import Clients, EdgeRig
-from tests.scenarios.rig import free_ports
+from tests.scenarios.edge_world import Clients, EdgeRig, green_up
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
 
@@ -16,15 +14,8 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
 @pytest.fixture
 def rig(engine, edge_image, tmp_path):
     """Give a project with green up, to be swapped by the edge."""
-    zmq, http = free_ports(2)
-    made = EdgeRig(tmp_path, f"ce{secrets.token_hex(4)}", zmq, http)
-    made.edge_image = edge_image
-    made.write()
-    try:
-        made.up()
-        yield made
-    finally:
-        made.down()
+    with green_up(EdgeRig, edge_image, tmp_path) as up:
+        yield up
 
 
 def kinds(told, state="done"):
@@ -48,7 +39,7 @@ def test_adopt_and_go_back(rig):
         back = rig.cutover("rollback", "--json")
         assert back.code == 0, back
         assert rig.answers() == "old"
-    assert clients.failed == [], (clients.failed[:3], clients.failed[-3:])
+    assert clients.lost_in_a_cut() <= 1, clients.failed
     assert {name for _, name in clients.answered} == {"old", "new"}
     assert rig.state() == before
     assert rig.publishes("old") == {rig.zmq, rig.http}

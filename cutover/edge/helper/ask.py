@@ -15,6 +15,8 @@ from cutover.edge.helper.table import remove
 from cutover.edge.helper.talk import asked, tell
 
 LEGACY = ("/proc/net/ip_tables_names", "/proc/net/ip6_tables_names")
+OURS = "cutover_"
+"""How tables of other take-overs begin: each only concerns its own ports."""
 _REFUSALS = {"drop", "reject"}
 
 
@@ -47,7 +49,7 @@ def blocked(ruleset: Mapping[str, Any]) -> str | None:
     """Say what may keep redirected connections of other machines out: they pass the host's input chains."""
     entries = ruleset.get("nftables", ())
     for chain in (e["chain"] for e in entries if "chain" in e):
-        if chain.get("hook") != "input" or chain.get("type") != "filter":
+        if chain.get("hook") != "input" or chain.get("type") != "filter" or chain["table"].startswith(OURS):
             continue
         name = f"{chain['family']} {chain['table']} {chain['name']}"
         if chain.get("policy") == "drop":

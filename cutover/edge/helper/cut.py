@@ -12,6 +12,7 @@ the client sees a RST.
 from __future__ import annotations
 
 import contextlib
+import os
 import select
 import socket
 import time
@@ -63,6 +64,8 @@ class Cutter:
     looked: float = field(default_factory=time.monotonic)
     lag_s: float = 0.0
     counted: Count = field(default_factory=Count)
+    ended: set[tuple[int, bytes]] = field(default_factory=set)
+    """What was ended, and may still be on its way to the client."""
 
     def ours(self, connection: Connection) -> bool:
         """Say whether a connection came through a host port, and not from a neighbour or from inside."""
@@ -70,11 +73,13 @@ class Cutter:
             return True
         return not within(connection.peer, self.spare)
 
-    def discover(self) -> None:
-        """Find new connections."""
-        now = time.monotonic()
+    def discover(self) -> bool:
+        """Find new connections; say whether any that was ended is still on its way to the client."""
+        now, leaving = time.monotonic(), False
         for connection in self.diag.all(self.ports):
-            if connection.key not in self.watched and self.ours(connection):
+            if connection.key in self.ended:
+                leaving = True
+            elif connection.key not in self.watched and self.ours(connection):
                 watch = Watch(now)
                 watch.received, watch.sent = connection.received, connection.sent
                 watch.asked = now - connection.received_ago_ms / 1000 if connection.received else 0.0
@@ -83,6 +88,7 @@ class Cutter:
                 # Within one tick a question and its answer are likelier than an answer and the next question.
                 watch.answered_last = connection.sent > 0 if last is None else last
                 self.watched[connection.key] = watch
+        return leaving
 
     def look(self) -> dict[tuple[int, bytes], Connection]:
         """Look at each watched connection; those that ended are forgotten."""
@@ -112,9 +118,9 @@ class Cutter:
         while True:
             now = time.monotonic()
             if now - listed >= LIST_S or not self.watched:
-                self.discover()
+                leaving = self.discover()
                 listed = now
-                calm = 0 if self.watched else calm + 1
+                calm = 0 if self.watched or leaving else calm + 1
                 if calm > CALM_ROUNDS:
                     return self.counted
             patience = max(0.0, (end - now) / within_s) if within_s > 0 else 0.0
@@ -183,6 +189,7 @@ class Cutter:
             self.diag.destroy(key)
             self.counted.reset += 1
         self.watched.pop(key, None)
+        self.ended.add(key)
         self.counted.late += late
         self.counted.at_rest += not late
 
@@ -218,6 +225,8 @@ def _same(one: Connection, other: Connection) -> bool:
 def main() -> None:
     """Watch from the start, so that something is known of each connection when the time comes."""
     facts = asked()
+    with contextlib.suppress(OSError):  # a moment that is seen late is gone
+        os.setpriority(os.PRIO_PROCESS, 0, -20)
     cutter = Cutter(frozenset(facts["ports"]), tuple(facts["spare"]), frozenset(facts["only"]))
     orders = Orders()
     tell("ready")

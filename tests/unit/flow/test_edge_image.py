@@ -11,7 +11,7 @@ from cutover.edge.image import edge_image_name
 from cutover.errors import EngineError, RefusedError
 from cutover.events import Silence
 from cutover.flow import edge_image
-from cutover.flow.edge_image import build_edge_image, ensure_edge_image
+from cutover.flow.edge_image import build_edge_image
 
 
 class Images:
@@ -80,24 +80,3 @@ def test_a_base_that_cannot_be_had_is_refused(monkeypatch: pytest.MonkeyPatch) -
     assert (caught.value.reference, caught.value.evidence) == ("no-image", ("no such host",))
     assert "cutover edge build --base IMAGE" in (caught.value.hint or "")
     assert images.built == []
-
-
-def test_what_is_there_is_not_built_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is missing is."""
-    images = engine(monkeypatch, edge_image_name())
-    assert ensure_edge_image(images, Edge(), Silence()) == edge_image_name()
-    assert images.built == []
-    bare = engine(monkeypatch, "debian:bookworm-slim")
-    assert ensure_edge_image(bare, Edge(), Silence()) == edge_image_name()
-    assert bare.built == [(edge_image_name(), "debian:bookworm-slim")]
-
-
-def test_an_image_that_is_named_is_never_built(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Here, or pulled, or refused."""
-    assert ensure_edge_image(engine(monkeypatch, "mine:1"), Edge(image="mine:1"), Silence()) == "mine:1"
-    pulling = engine(monkeypatch, can_be_pulled="mine:1")
-    assert ensure_edge_image(pulling, Edge(image="mine:1"), Silence()) == "mine:1"
-    assert pulling.pulled == ["mine:1"]
-    with pytest.raises(RefusedError) as caught:
-        ensure_edge_image(engine(monkeypatch), Edge(image="mine:1"), Silence())
-    assert "edge.image" in (caught.value.hint or "")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from cutover.config import Edge
+from cutover.config.edge import Sticky
 from cutover.edge.haproxy.render import Layout, config, files, order, route
 from cutover.edge.haproxy.state import State
 from cutover.edge.shape import EdgePort, Hold, Mode, Slot, Target
@@ -62,8 +63,11 @@ def test_no_number_is_more_than_a_port(number):
 def test_a_name_that_haproxy_would_read_otherwise_is_refused():
     """A header may be called so by the standard, and would be a quote or a comment here."""
     for name in ("X-'who", "X-#who", "X-%who", "X-$who"):
-        with pytest.raises(UsageError) as refused:
+        with pytest.raises(ValidationError, match="should match pattern"):
             rendered(header=name)
+        unchecked = Edge.model_construct(sticky=Sticky.model_construct(header=name, cookie=None))
+        with pytest.raises(UsageError) as refused:
+            Layout((EdgePort(80, Mode.HTTP, ()),), unchecked)
         assert refused.value.reference == "unsafe-name"
 
 

@@ -43,6 +43,15 @@ def test_what_forwards_or_accepts_is_not_in_the_way(monkeypatch) -> None:
     assert blocked(chain("a", "input"), chain("b"), *round_about, rule("a", {"accept": None})) is None
 
 
+def test_the_table_of_another_take_over_is_not_in_the_way(monkeypatch) -> None:
+    """It keeps its own temporary ports from others."""
+    monkeypatch.setattr(ask, "LEGACY", ())
+    entries = [chain("input", "input"), rule("input", {"drop": None})]
+    for entry in entries:
+        next(iter(entry.values()))["table"] = "cutover_shop"
+    assert blocked(*entries) is None
+
+
 def test_rules_of_the_older_iptables_are_told_of(monkeypatch, tmp_path) -> None:
     """They cannot be read over nftables."""
     names = tmp_path / "names"
