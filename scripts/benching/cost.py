@@ -25,7 +25,9 @@ from benching.ways import no_edge, swap
 
 DIRECT = 18570
 """Where the server is published beside the edge, without it."""
-PATHS = {"direct": DIRECT, "edge": HTTP}
+PLAIN = 19570
+"""Where Debian's HAProxy stands before it with nothing in its configuration but that."""
+PATHS = {"direct": DIRECT, "plain": PLAIN, "edge": HTTP}
 CONNECTIONS, SECONDS = 16, 3
 LEAST_HTTP = 0.6
 BROKER = Path(__file__).parents[1] / "bench_broker.py"
@@ -45,6 +47,16 @@ http {{
         location / {{ return 200 '{{"status": "ok", "name": "{name}", "id": ""}}'; }}
     }}
 }}
+"""
+HAPROXY = f"""\
+defaults
+    mode http
+    timeout connect 1s
+    timeout client 1m
+    timeout server 1m
+listen all
+    bind :6570
+    server two {TWO}:6570
 """
 HEALTH = (
     "import signal; from language_stack import health; "
@@ -88,11 +100,11 @@ class Costs:
     passes: Sequence[Pass]
     broker: Mapping[str, Any] = field(default_factory=dict)
 
-    def ratio(self, server: str, host: str) -> float:
-        """Return the edge's share of the throughput without it: the median of neighbours in time."""
+    def ratio(self, server: str, host: str, path: str = "edge") -> float:
+        """Return a path's share of the throughput without it: the median of neighbours in time."""
         these = [p for p in self.passes if (p.server, p.host) == (server, host)]
-        by = {path: [p.per_s for p in these if p.path == path] for path in PATHS}
-        return float(median(edge / direct for edge, direct in zip(by["edge"], by["direct"], strict=True)))
+        by = {name: [p.per_s for p in these if p.path == name] for name in (path, "direct")}
+        return float(median(ours / direct for ours, direct in zip(by[path], by["direct"], strict=True)))
 
     @property
     def good(self) -> bool:
@@ -101,12 +113,22 @@ class Costs:
 
     def text(self) -> str:
         """Return it as a person reads it."""
-        head = f"{'HTTP':8}{'asked at':18}{'direct':>12}{'edge':>12}{'share':>8}{'p50 direct':>13}{'p50 edge':>12}"
-        lines = [f"{head}   at least {LEAST_HTTP:.0%}"]
+        words = (
+            ("direct", 12),
+            ("edge", 12),
+            ("share", 8),
+            ("plain HAProxy", 15),
+            ("p50 direct", 13),
+            ("p50 edge", 12),
+        )
+        head = "".join(f"{word:>{width}}" for word, width in words)
+        lines = [f"{'HTTP':8}{'asked at':18}{head}   at least {LEAST_HTTP:.0%}"]
         for server, host in self._pairs():
-            per_s, p50 = ([self._middle(server, host, path, what) for path in PATHS] for what in ("per_s", "p50_us"))
+            ends = ("direct", "edge")
+            per_s, p50 = ([self._middle(server, host, path, what) for path in ends] for what in ("per_s", "p50_us"))
             lines.append(
                 f"{server:8}{host:18}{per_s[0]:>10,.0f}/s{per_s[1]:>10,.0f}/s{self.ratio(server, host):>8.0%}"
+                f"{self.ratio(server, host, 'plain'):>15.0%}"
                 f"{p50[0]:>10,.0f} us{p50[1]:>9,.0f} us   {'yes' if self.ratio(server, host) >= LEAST_HTTP else 'NO'}"
             )
         return "\n".join([*lines, *(["", str(self.broker["text"])] if "text" in self.broker else [])])
@@ -114,7 +136,14 @@ class Costs:
     def as_dict(self) -> dict[str, Any]:
         """Return JSON-ready data."""
         ratios = {f"{server} {host}": round(self.ratio(server, host), 3) for server, host in self._pairs()}
-        return {"ok": self.good, "http": ratios, "passes": [asdict(p) for p in self.passes], "broker": self.broker}
+        plain = {f"{server} {host}": round(self.ratio(server, host, "plain"), 3) for server, host in self._pairs()}
+        return {
+            "ok": self.good,
+            "http": ratios,
+            "plain": plain,
+            "passes": [asdict(p) for p in self.passes],
+            "broker": self.broker,
+        }
 
     def _pairs(self) -> list[tuple[str, str]]:
         return list(dict.fromkeys((p.server, p.host) for p in self.passes))
@@ -135,7 +164,7 @@ def run(rounds: int, say: Callable[[str], None]) -> Costs:
         raise StackError(f"{IMAGE} could not be built: it has nginx and wrk, from Debian")
     if why := no_edge():
         raise StackError(why)
-    refuse_taken_ports([DIRECT])
+    refuse_taken_ports([DIRECT, PLAIN])
     passes = [each for server in SERVERS for each in _measured(server, rounds, say)]
     return Costs(passes, broker(rounds, say))
 
@@ -177,6 +206,11 @@ def _start(here: Site, server: str) -> None:
         f"    ports: ['{port}:6570']\n    stop_grace_period: 1s\n"
         for name, port in published.items()
     ]
+    parts.append(
+        f'  plain:\n    image: {IMAGE}\n    command: ["haproxy", "-f", "/srv/plain.cfg"]\n'
+        f"    volumes: ['./plain.cfg:/srv/plain.cfg:ro']\n    ports: ['{PLAIN}:6570']\n    stop_grace_period: 1s\n"
+    )
+    (here.folder / "plain.cfg").write_text(HAPROXY, "utf-8")
     here.file.write_text("services:\n" + "".join(parts), "utf-8")
     (here.folder / "cutover.yaml").write_text(SETTINGS, "utf-8")
     for name in published:
@@ -184,6 +218,7 @@ def _start(here: Site, server: str) -> None:
     here.compose("up", "-d", ONE)
     here.wait_for(ONE, path="/health")
     swap(here, ONE, TWO, "--strategy", "edge")
+    here.compose("up", "-d", "plain")
     for port in PATHS.values():
         here.wait_for(TWO, port, "/health")
 
