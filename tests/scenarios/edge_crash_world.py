@@ -114,7 +114,7 @@ class PatientRig(EdgeRig):
 
     def write(self) -> None:
         """Write the project's files."""
-        self.template = COMPOSE.replace("timeout: 1s", "timeout: 20s").replace("retries: 2", "retries: 9")
+        self.template = COMPOSE.replace("timeout: 5s", "timeout: 20s").replace("retries: 2", "retries: 9")
         super().write()
 
 

@@ -76,11 +76,10 @@ class EdgeRig(Rig):
 
 
 def made(kind, edge_image, folder, **more):
-    """Return a project of a kind of EdgeRig, its files written; a busy machine is no illness to its healthcheck."""
+    """Return a project of a kind of EdgeRig, its files written."""
     zmq_port, http_port = free_ports(2)
     rig = kind(folder, f"ce{secrets.token_hex(4)}", zmq_port, http_port)
     rig.edge_image = edge_image
-    rig.template = rig.template.replace("timeout: 1s", "timeout: 5s")
     for name, value in more.items():
         setattr(rig, name, value)
     rig.write()

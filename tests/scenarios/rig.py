@@ -46,7 +46,7 @@ services:
     healthcheck:
       test: ["CMD", "python3", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:6570/')"]
       interval: 1s
-      timeout: 1s
+      timeout: 5s
       retries: 2
       start_period: "${{NEW_START:-0s}}"
     stop_grace_period: 1s

@@ -290,7 +290,7 @@ def test_streams_stay_where_they_are(edge):
         events.sendall(b"GET /stream/10 HTTP/1.1\r\nHost: x\r\n\r\n")
         stream.sendall(b"1")
         assert stream.recv(99) == b"green:1"
-        assert edge.face.in_flight(Slot.A) == 2  # the tunnel and the events: TCP does not count
+        wait(lambda: edge.face.in_flight(Slot.A) == 2, 5)  # the tunnel and the events: TCP does not count
         assert edge.face.stats()[TCP].slots[Slot.A].in_flight == 1
         edge.face.switch(Slot.B)
         for wire in (stream, tunnel):
