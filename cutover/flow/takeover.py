@@ -11,7 +11,7 @@ removes whatever there is.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,10 +20,10 @@ from cutover.edge.redirect import Redirect, Rule, removal, table_name
 from cutover.engine.daemon import Daemon
 from cutover.engine.helpers import Surroundings, Talk, helpers, remove_helpers, surroundings
 from cutover.errors import EngineError
-from cutover.flow.takeover_helpers import Site, Way, ask, heard, start_helpers
+from cutover.flow.takeover_helpers import Site, Way, ask, from_peers, heard, start_cutter, start_helpers
 from cutover.model import Container, Protocol
 
-__all__ = ["Survey", "TakenOver", "Way", "clear_traces", "survey", "take_over"]
+__all__ = ["Survey", "TakenOver", "Way", "clear_traces", "end_connections", "survey", "take_over"]
 
 MARGIN_S = 10.0
 GONE_S = 5.0
@@ -158,6 +158,34 @@ def _see_gone(daemon: Daemon, project: str, clock: Clock) -> None:
     while helpers(daemon, project) and clock.monotonic() < end:
         clock.sleep(POLL_S)
     remove_helpers(daemon, project)
+
+
+def end_connections(
+    daemon: Daemon,
+    project: str,
+    image: str,
+    source: Container,
+    *,
+    ports: Collection[int],
+    peers: Collection[str],
+    within_s: float,
+    clock: Clock | None = None,
+) -> str:
+    """End the connections that `peers` (addresses) have to the ports of a container, each when it rests.
+
+    Returns how many there were, in words.
+
+    Raises:
+        StepError: the helper cannot do it.
+        EngineError: the Engine refused.
+
+    """
+    site = Site(daemon, project, image)
+    with start_cutter(site, "end", source, from_peers(ports, peers)) as talk:
+        heard(talk, "ready")
+        (cut,) = _cut([talk], within_s)
+    _see_gone(daemon, project, clock or SystemClock())
+    return ended(cut["at_rest"], _late(cut), cut["raced"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ READY_S = 15.0
 TRIES = 3
 ASK_TRIES = 3
 LOOPBACK = ("127.0.0.0/8", "::1/128")
+EVERYBODY = ["0.0.0.0/0", "::/0"]
 INSIDE = ("NET_ADMIN", "SYS_PTRACE", "DAC_READ_SEARCH", "SYS_NICE")
 """In a container's namespaces: to end its sockets; to do so in the name of the process that holds one, which may be of
 another user. Without these two clients see a RST instead of an orderly end. And to be woken in time on a busy host."""
@@ -55,7 +56,7 @@ def start_helpers(
     try:
         with _ports(site.daemon, ways) as free:
             cutters = [
-                opened.enter_context(_start_cutter(site, number, source, ways))
+                opened.enter_context(start_cutter(site, str(number), source, _from_outside(site, source, ways)))
                 for number, source in enumerate(sources)
                 if source.running
             ]
@@ -105,11 +106,23 @@ def _on_the_host(site: Site, role: str, suffix: str = "") -> Helper:
     )
 
 
-def _start_cutter(site: Site, number: int, source: Container, ways: Sequence[Way]) -> Talk:
-    """Start a helper in a container's own namespaces: its sockets are nowhere else to be seen."""
+def _from_outside(site: Site, source: Container, ways: Sequence[Way]) -> dict[str, Any]:
+    """Return which connections of a container came through the host ports that move."""
     near = neighbourhood(site.daemon, source.id)
+    host_ports = {w.binding.host_port for w in ways}
+    inside = {b.target for b in source.published if b.host_port in host_ports and b.protocol is Protocol.TCP}
+    return {"ports": sorted(inside), "spare": [*near.networks, *LOOPBACK], "only": list(near.gateways)}
+
+
+def from_peers(ports: Collection[int], peers: Collection[str]) -> dict[str, Any]:
+    """Return that the connections are meant which these addresses have to these ports, and no others."""
+    return {"ports": sorted(ports), "spare": EVERYBODY, "only": sorted(peers)}
+
+
+def start_cutter(site: Site, suffix: str, source: Container, which: dict[str, Any]) -> Talk:
+    """Start a helper in a container's own namespaces: its sockets are nowhere else to be seen."""
     helper = Helper(
-        name=f"cutover-cut-{site.project}-{number}",
+        name=f"cutover-cut-{site.project}-{suffix}",
         project=site.project,
         role="cut",
         image=site.image,
@@ -118,10 +131,7 @@ def _start_cutter(site: Site, number: int, source: Container, ways: Sequence[Way
         pid=f"container:{source.id}",
         capabilities=INSIDE,
     )
-    host_ports = {w.binding.host_port for w in ways}
-    inside = {b.target for b in source.published if b.host_port in host_ports and b.protocol is Protocol.TCP}
-    spare = [*near.networks, *LOOPBACK]
-    return start_helper(site.daemon, helper, {"ports": sorted(inside), "spare": spare, "only": list(near.gateways)})
+    return start_helper(site.daemon, helper, which)
 
 
 def heard(talk: Talk, event: str, timeout_s: float = READY_S) -> dict[str, Any]:

@@ -5,7 +5,6 @@ CUTOVER_SHOW_ALL=1 takes the numbers by which the edge is judged; without it, wh
 
 from __future__ import annotations
 
-import contextlib
 import json
 import statistics
 import time
@@ -13,9 +12,17 @@ from datetime import datetime
 
 import pytest
 
-from tests.scenarios.edge_show_world import LARGE, Crowd, ShowRig, address_of_host, established, over_http, over_zmq
+from tests.scenarios.edge_show_world import (
+    LARGE,
+    Crowd,
+    address_of_host,
+    behind_an_edge,
+    done,
+    established,
+    over_http,
+    over_zmq,
+)
 from tests.scenarios.edge_world import Clients, EdgeRig, green_up
-from tests.scenarios.rig import free_ports
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600 if LARGE else 240)]
 REQUESTS = 20_000 if LARGE else 4_000
@@ -33,26 +40,11 @@ def rig(engine, edge_image, tmp_path):
         yield up
 
 
-@contextlib.contextmanager
-def behind_an_edge(edge_image, folder, **more):
-    """Give a project with every kind of port behind a standing edge: `old` serves, `new` is the next blue."""
-    (tcp,) = free_ports(1)
-    with green_up(ShowRig, edge_image, folder, tcp=tcp, **more) as rig:
-        done(rig.swap("--observe", "0"))
-        done(rig.swap("--green", "new", "--blue", "old", "--observe", "0", "--commit"))
-        yield rig
-
-
 @pytest.fixture(scope="module")
 def show(engine, edge_image, tmp_path_factory):
     """Give such a project; each test leaves it with `old` serving."""
     with behind_an_edge(edge_image, tmp_path_factory.mktemp("show"), canary=CANARY) as rig:
         yield rig
-
-
-def done(told):
-    """See that a command did what it was told."""
-    assert told.code == 0, f"{told!r}"
 
 
 def figure(record_property, name, value):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import shutil
@@ -17,8 +18,8 @@ from typing import Self
 
 import zmq
 
-from tests.scenarios.edge_world import EdgeRig
-from tests.scenarios.rig import HERE
+from tests.scenarios.edge_world import EdgeRig, green_up
+from tests.scenarios.rig import HERE, free_ports
 
 LARGE = os.environ.get("CUTOVER_SHOW_ALL") == "1"
 """Whether the numbers are those that the edge is judged by, or those that a test run has time for."""
@@ -57,6 +58,21 @@ class ShowRig(EdgeRig):
         edge = f"edge: {{image: {self.edge_image}{self.more}}}"
         text = "\n".join(line for line in settings.read_text().splitlines() if not line.startswith("edge:"))
         settings.write_text(f"{text}\n{edge}\ncanary: {self.canary}\n")
+
+
+def done(told):
+    """See that a command did what it was told."""
+    assert told.code == 0, f"{told!r}"
+
+
+@contextlib.contextmanager
+def behind_an_edge(edge_image, folder, **more):
+    """Give a project with every kind of port behind a standing edge: `old` serves, `new` is the next blue."""
+    (tcp,) = free_ports(1)
+    with green_up(ShowRig, edge_image, folder, tcp=tcp, **more) as rig:
+        done(rig.swap("--observe", "0"))
+        done(rig.swap("--green", "new", "--blue", "old", "--observe", "0", "--commit"))
+        yield rig
 
 
 def address_of_host() -> str:

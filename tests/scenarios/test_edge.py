@@ -18,6 +18,21 @@ def rig(engine, edge_image, tmp_path):
         yield up
 
 
+OUTSIDE = """
+import socket
+s = socket.socket(type=socket.SOCK_DGRAM)
+s.connect(("203.0.113.9", 9))  # nothing is sent
+print(s.getsockname()[0])
+"""
+
+
+def reaches_outside(rig, service):
+    """Say whether a service would ask somebody outside from its address on the project's network."""
+    asks_from = rig.compose("exec", "-T", service, "python3", "-c", OUTSIDE).stdout.strip()
+    networks = rig.container(service)["NetworkSettings"]["Networks"]
+    return asks_from == networks[f"{rig.project}_default"]["IPAddress"]
+
+
 def kinds(told, state="done"):
     """Return the kinds of the steps in a state."""
     return [s["kind"] for s in told.json["steps"] if s["state"] == state]
@@ -36,6 +51,7 @@ def test_adopt_and_go_back(rig):
         assert rig.tables() == []
         shown = rig.cutover("status")
         assert f"{rig.http}/tcp  new (behind the edge)" in shown.out, shown
+        assert reaches_outside(rig, "old")
         back = rig.cutover("rollback", "--json")
         assert back.code == 0, back
         assert rig.answers() == "old"
@@ -45,6 +61,8 @@ def test_adopt_and_go_back(rig):
     assert rig.publishes("old") == {rig.zmq, rig.http}
     assert rig.traces() == []
     assert rig.nothing_to_do()
+    again = rig.swap("--observe", "0")  # the container of green is the same as before
+    assert again.code == 0, again
 
 
 def test_a_standing_edge_flips(rig):

@@ -32,6 +32,7 @@ TURN_S = 0.001
 IDLE_S = 0.5
 REACH_S = 1.0
 PROBE_S = 1.0
+PROBES = 3
 GRACE_S = 0.2
 """After the table is gone, connections whose first packet was redirected just before can still come."""
 BIND_S = 2.0
@@ -93,7 +94,7 @@ class Redirector:
             return
         self.redirecting = True
         made = time.monotonic()
-        missed = [f"{host}:{port}" for host, port in self.tries if not self._arrives(host, port)]
+        missed = [f"{host}:{port}" for host, port in self.tries if not self._comes_here(host, port)]
         if missed:
             self._remove_table()
             tell("failed", why="connections do not come to the redirect", evidence=missed)
@@ -111,6 +112,10 @@ class Redirector:
                 continue
             return []
         return refusals
+
+    def _comes_here(self, host: str, port: int) -> bool:
+        """Ask more than once: what the kernel remembers of an older connection is in the way of one from its port."""
+        return any(self._arrives(host, port) for _ in range(PROBES))
 
     def _arrives(self, host: str, port: int) -> bool:
         """Open a connection to a legacy port and see that it comes here; without such an address there is no doubt."""

@@ -11,6 +11,7 @@ from cutover.flow.edge import containers_of, face_of, need_record, place_of, slo
 from cutover.flow.edge_record import EdgeRecord, save
 from cutover.flow.proof import wait_inside
 from cutover.flow.steps.park import is_parked, start_parked
+from cutover.flow.steps.streams import end_streams
 from cutover.model import Colour, Container
 
 SEEN_ALIVE_S = 15.0
@@ -112,7 +113,10 @@ def see_runs(ctx: Context, container_id: str, name: str) -> None:
 
 
 def drain(ctx: Context, colour: Colour) -> None:
-    """Wait until a colour has answered what it was given, for as long as `edge.drain_s` says."""
+    """Wait until a colour that is stopped next has answered what it was given, for as long as `edge.drain_s` says.
+
+    Connections of plain TCP cannot be moved, and only end with it: they are ended before that, each at rest.
+    """
     face, slot = face_of(ctx), slot_of(ctx, colour)
     end = ctx.clock.monotonic() + ctx.edge.drain_s
     try:
@@ -125,6 +129,7 @@ def drain(ctx: Context, colour: Colour) -> None:
         ctx.warn(
             f"{ctx.plan.called(colour)} had not answered {left} requests after {ctx.edge.drain_s:g} s (edge.drain_s)"
         )
+    end_streams(ctx, colour)
 
 
 def have_green_behind_edge(ctx: Context) -> Container:

@@ -10,7 +10,7 @@ from pathlib import Path
 from cutover.edge.composefile import EdgeFile, generation_of, render
 from cutover.edge.shape import Slot, Targets
 from cutover.engine.stack import ProjectFiles, Stack
-from cutover.engine.wayout import give_way_out
+from cutover.engine.wayout import give_way_out, take_way_out
 from cutover.errors import EdgeError, EngineError, EngineGoneError, StepError
 from cutover.files import private_folder, write_atomic
 from cutover.flow.context import Context
@@ -219,6 +219,16 @@ def _connect_fully(ctx: Context, green: Container, record: EdgeRecord) -> None:
         ctx.warn(f"until commit {green.name} reaches its own networks, not the outside: {error.message}")
 
 
+def _connect_as_before(ctx: Context, green: Container, record: EdgeRecord) -> None:
+    """Leave green's way to the outside to Docker again, which has one for it as soon as it is parked no more."""
+    try:
+        take_way_out(ctx.daemon, record.image, green)
+    except EngineGoneError:
+        raise
+    except EngineError as error:
+        ctx.note(f"{green.name} keeps the way to the outside that it had while it was parked: {error.message}")
+
+
 class Adopt(Passive):
     """Moves the legacy ports from green to the edge, without refusing a connection where that can be had."""
 
@@ -272,5 +282,7 @@ class Adopt(Passive):
         unpark(ctx, green)
         if not green.running:
             ctx.daemon.start(green.id)
+        elif record is not None:
+            _connect_as_before(ctx, green, record)
         ctx.daemon.set_restart_policy(green.id, prior["green_restart"])
         clear_redirect(ctx)  # last: until green holds the ports again it is what keeps them answered
