@@ -168,6 +168,9 @@ class Clients:
                 self.reopened += 1
             connection.request("GET", f"/{number}")
             with connection.getresponse() as reply:
+                if reply.status != http.HTTPStatus.OK:
+                    reply.read()
+                    raise http.client.HTTPException(f"HTTP {reply.status}")
                 told = json.load(reply)
             return told["name"], told["path"]
 
