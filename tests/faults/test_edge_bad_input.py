@@ -20,7 +20,7 @@ from tests.scenarios.edge_show_world import LARGE, address_of_host
 from tests.scenarios.edge_world import Clients, EdgeRig, green_up, made
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
-JUNK = 100_000 if LARGE else 10_000
+JUNK = 1_000_000 if LARGE else 10_000
 GROWN_BYTES = 24 * 1024 * 1024
 HOLDER = """
 import socket, sys, time

@@ -181,7 +181,7 @@ def test_promote(standing, crash, start):
         if not shares(standing.rig):
             done(standing.rig.cutover("canary", "50", *flip(standing)))
 
-    crash(standing, (1,) if start is None else (3,), lambda: ["promote"], start=start, ready=shared)
+    crash(standing, (1,), lambda: ["promote"], start=start, ready=shared)
 
 
 def test_upgrade(standing, crash):
