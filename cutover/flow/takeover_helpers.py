@@ -28,7 +28,7 @@ LOOPBACK = ("127.0.0.0/8", "::1/128")
 EVERYBODY = ["0.0.0.0/0", "::/0"]
 INSIDE = ("NET_ADMIN", "SYS_PTRACE", "DAC_READ_SEARCH", "SYS_NICE")
 """In a container's namespaces: to end its sockets; to do so in the name of the process that holds one, which may be of
-another user. Without these two clients see a RST instead of an orderly end. And to be woken in time on a busy host."""
+another user (without SYS_PTRACE and DAC_READ_SEARCH clients see a RST, no orderly end); to be woken in time."""
 
 
 @dataclass(frozen=True, slots=True)

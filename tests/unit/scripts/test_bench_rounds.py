@@ -114,14 +114,10 @@ def test_the_share_of_the_edge_is_that_of_neighbours_in_time() -> None:
     assert costs.good
 
 
-def test_where_haproxy_alone_takes_more_the_edge_is_measured_by_that() -> None:
-    """No configuration of ours gives back what it takes by itself."""
-
-    def verdict(plain: float | None, edge: float) -> str:
-        paths = {"direct": 100.0, "plain": plain, "edge": edge}
-        costs = Costs([Pass("nginx", "::1", path, per_s, 1.0) for path, per_s in paths.items() if per_s])
-        return costs.verdict("nginx", "::1")
-
-    assert verdict(54.0, 49.0) == "no: 91% of plain"
-    assert verdict(54.0, 40.0) == verdict(None, 49.0) == "NO"
-    assert verdict(90.0, 60.0) == "yes"
+def test_what_haproxy_alone_takes_does_not_excuse_the_edge() -> None:
+    """It is shown beside it; the verdict is about the edge."""
+    paths = {"direct": 100.0, "plain": 54.0, "edge": 49.0}
+    costs = Costs([Pass("nginx", "::1", path, per_s, 1.0) for path, per_s in paths.items()])
+    assert costs.ratio("nginx", "::1", "plain") == pytest.approx(0.54)
+    assert not costs.good
+    assert costs.text().endswith("NO")
