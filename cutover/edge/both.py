@@ -47,9 +47,9 @@ class Both:
         """Let requests wait."""
         self._each(lambda face: face.hold(hold))
 
-    def release(self) -> None:
-        """Let them go."""
-        self._each(lambda face: face.release())
+    def release(self, *, alone: Hold | None = None) -> None:
+        """Let them go; `alone`: what the active slot cannot take waits."""
+        self._each(lambda face: face.release(alone=alone))
 
     def in_flight(self, slot: Slot) -> int:
         """Return how many requests a slot has not answered."""

@@ -61,8 +61,9 @@ class BrokerFace:
         """Let requests wait from now on."""
         self._ask("hold", limit=hold.limit, timeout_s=hold.timeout_s, release_per_s=hold.release_per_s)
 
-    def release(self) -> None:
-        """Let the requests that wait go."""
+    def release(self, *, alone: Hold | None = None) -> None:
+        """Let the requests that wait go; what nobody can take waits in the broker anyhow, `alone` or not."""
+        del alone
         self._ask("release")
 
     def in_flight(self, slot: Slot) -> int:

@@ -42,8 +42,12 @@ class Face(Protocol):
         """Let requests wait from now on instead of forwarding them."""
         ...
 
-    def release(self) -> None:
-        """Let the requests that wait go, at the pace of the hold, and hold no more."""
+    def release(self, *, alone: Hold | None = None) -> None:
+        """Let the requests that wait go, at the pace of the hold, and hold no more.
+
+        `alone`: while nobody stands beside the active slot, what it cannot take waits on these terms instead of
+        failing, until the next `release`.
+        """
         ...
 
     def in_flight(self, slot: Slot) -> int:

@@ -39,6 +39,7 @@ class StepKind(StrEnum):
     PROVE_OUTSIDE = "prove-outside"
     SMOKE_OUTSIDE = "smoke-outside"
     WATCH = "watch"
+    TRUST_BLUE = "trust-blue"
     SETTLE_GREEN = "settle-green"
     RETIRE_GREEN = "retire-green"
     REMOVE_PARK_NETWORK = "remove-park-network"

@@ -162,6 +162,8 @@ def _last_edge_parts(request: SwapRequest, edge: EdgePlan) -> Parts:
     parts += _suite_parts(StepKind.SMOKE_OUTSIDE, request, "as clients ask; a failure turns it back")
     if request.observe_s > 0:
         parts.append((StepKind.WATCH, blue, f"for {request.observe_s:g} s; the edge itself goes back if it dies"))
+    if edge.exclusive:
+        parts.append((StepKind.TRUST_BLUE, blue, "until now what it could not take would have waited for the way back"))
     if request.commit:
         parts.append((StepKind.RETIRE_GREEN, green, _retired(request)))
         if edge.adopt:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import signal
@@ -19,7 +20,8 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(3600 if os.environ.get("CU
 ALL = bool(os.environ.get("CUTOVER_DEATHS_ALL"))
 ALONE_S = 25.0
 """How long nobody may have been served, at most, by kind of client: a green that is started again loads first."""
-LOST = "cutover-lost"
+CLIENTS = 3
+"""How many ask at a time: so many requests, at most, are in flight when somebody dies."""
 
 
 @pytest.fixture
@@ -41,11 +43,15 @@ def standing(rig):
 
 
 class Patient(Alone):
-    """Clients that tell a request which the edge answered for a colour that died from one that failed."""
+    """Clients that tell two kinds of request from one that failed, both in flight with a colour that died.
+
+    `lost` were answered by the edge in its place; of the answer to a `begun` one the client has the first bytes, so
+    that nobody else can give it.
+    """
 
     def __enter__(self):
         """Begin to ask."""
-        self.lost = 0
+        self.lost = self.begun = 0
         return super().__enter__()
 
     def _each(self, kind, ask):
@@ -55,6 +61,9 @@ class Patient(Alone):
             except KeyError:  # an error reply has no name
                 self.lost += 1
                 return "lost", number
+            except http.client.IncompleteRead:
+                self.begun += 1
+                return "begun", number
 
         super()._each(kind, told)
 
@@ -88,6 +97,7 @@ def seen(record_property, what, told, clients, serving):
         "serves": sorted(serving),
         "failed": dict(clients.kinds()),
         "lost": clients.lost,
+        "begun": clients.begun,
         "silence_s": {k: round(v, 2) for k, v in clients.silence_s.items()},
     }
     record_property(what, json.dumps(figures))
@@ -99,6 +109,7 @@ def see_back(rig, told, clients, *, serves="new"):
     serving = one(rig)
     assert told.code in {3, 0}, told
     assert serving == {serves}
+    assert max(clients.lost, clients.begun) <= CLIENTS
     assert max(clients.silence_s.values()) < ALONE_S
 
 

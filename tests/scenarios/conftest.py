@@ -13,6 +13,7 @@ import filelock
 import pytest
 
 from cutover.edge.image import edge_image_name
+from tests.scenarios.haproxy_world import World
 from tests.scenarios.rig import IMAGE, Rig, free_ports
 
 
@@ -65,6 +66,27 @@ def cold_rig(engine, tmp_path):
         yield made
     finally:
         made.down()
+
+
+@pytest.fixture(scope="module")
+def colours(engine, edge_image):
+    """Give green and blue on a network of their own, to stand a HAProxy before."""
+    made = World(engine, edge_image, *free_ports(2))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def start_edge(colours, tmp_path):
+    """Give a way to start a HAProxy that serves green from slot a; `settings` are those of `edge:`."""
+    with colours.both_up() as started:
+        yield lambda **settings: started(colours.edge(tmp_path, **settings)).up()
+
+
+@pytest.fixture
+def edge(start_edge):
+    """Give a HAProxy that serves green, with blue warm and aimed at."""
+    return start_edge().aim_blue()
 
 
 def bare_rig(folder):

@@ -169,8 +169,7 @@ class Clients:
             connection.request("GET", f"/{number}")
             with connection.getresponse() as reply:
                 if reply.status != http.HTTPStatus.OK:
-                    reply.read()
-                    raise http.client.HTTPException(f"HTTP {reply.status}")
+                    raise http.client.HTTPException(f"HTTP {reply.status}: {reply.read()[:200]!r}")
                 told = json.load(reply)
             return told["name"], told["path"]
 

@@ -10,6 +10,7 @@ import os
 import sys
 
 NAME = os.environ["NAME"]
+well = [True]
 CRASH = b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -57,11 +58,11 @@ async def answer(writer, path, argument, body, head):
     match path:
         case "sleep":
             await asyncio.sleep(float(argument))
-        case "exit":
-            os._exit(1)
+        case "unwell" | "well":
+            well[0] = path == "well"
         case "hang-up":
             return writer.close()
-        case "crash":
+        case "crash" | "health" if path == "crash" or not well[0]:
             return writer.write(CRASH)
         case "head":
             return writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(head), head))

@@ -13,31 +13,9 @@ import pytest
 from cutover.edge.haproxy.face import HaproxyFace
 from cutover.edge.shape import Hold, Sample, Slot
 from cutover.errors import EdgeError
-from tests.scenarios.haproxy_world import HTTP, TCP, UPGRADE, Load, World, quietly, wait
-from tests.scenarios.rig import free_ports
+from tests.scenarios.haproxy_world import HTTP, TCP, UPGRADE, Load, quietly, wait
 
 pytestmark = pytest.mark.engine
-
-
-@pytest.fixture(scope="module")
-def world(engine, edge_image):
-    """Give two colours."""
-    made = World(engine, edge_image, *free_ports(2))
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def start(world, tmp_path):
-    """Give a way to start an edge that serves green from slot a; `settings` are those of `edge:`."""
-    with world.both_up() as started:
-        yield lambda **settings: started(world.edge(tmp_path, **settings)).up()
-
-
-@pytest.fixture
-def edge(start):
-    """Give an edge that serves green, with blue warm and aimed at."""
-    return start().aim_blue()
 
 
 def test_flips_lose_nothing(edge):
@@ -139,59 +117,6 @@ def test_release_is_paced(edge):
     assert len(first_half & set(range(15))) >= 12
 
 
-def test_killed_blue_gives_way_to_green(edge):
-    """After the switch: blue dies, and reads go on within a second, without one failing."""
-    edge.face.switch(Slot.B)
-    with Load(edge.world.http) as load:
-        time.sleep(0.5)
-        edge.world.blue.kill()
-        killed = time.monotonic()
-        wait(lambda: load.names(killed + 0.05)["green"] > 20, 5)
-        wait(lambda: edge.face.stats()[HTTP].serving is Slot.A, 5)
-        assert edge.face.stats()[HTTP].active is Slot.B
-    assert load.failures == {}
-    assert min(asked + took for asked, took, who in load.answers if who == "green") - killed < 1
-    assert set(edge.face.down(Slot.B)) == {HTTP, TCP}
-    assert edge.face.down(Slot.A) == {}
-
-
-def test_killed_green_does_not_reach_an_unproven_blue(edge):
-    """Blue is aimed at, and not switched to: nobody is sent there, whatever becomes of green."""
-    edge.world.green.kill()
-    wait(lambda: edge.face.down(Slot.A), 5)
-    assert edge.ask()[0] == 503
-    assert edge.face.stats()[HTTP].serving is None
-    edge.world.green.start()
-    wait(lambda: quietly(edge.ask)[0] == 200, 10)
-    assert edge.ask()[1] == "green\n"
-
-
-def test_a_cleared_slot_is_no_way_back(edge):
-    """Green was cleared after the switch; blue's death is then told, and not papered over."""
-    edge.face.switch(Slot.B)
-    edge.face.clear(Slot.A)
-    edge.world.blue.kill()
-    wait(lambda: edge.ask()[0] == 503, 10)
-    assert edge.face.down(Slot.A) == {HTTP: "leads nowhere", TCP: "leads nowhere"}
-    edge.face.aim(Slot.A, edge.world.targets(edge.world.green))
-    wait(lambda: not edge.face.down(Slot.A), 5)
-    edge.face.switch(Slot.A)
-    assert edge.ask()[1] == "green\n"
-
-
-def test_a_death_over_a_request(edge):
-    """What only reads is asked again of the other colour; what may change something gets a 502, and is counted."""
-    edge.face.switch(Slot.B)
-    assert edge.ask("/hang-up", "POST", b"x")[0] == 502
-    assert edge.world.blue.logs().count(b"POST /hang-up") == 1
-    assert edge.world.green.logs().count(b"POST /hang-up") == 0
-    lost = edge.face.stats()[HTTP].slots[Slot.B]
-    assert (lost.lost, lost.errors) == (1, 1)
-    threading.Timer(0.3, edge.world.blue.kill).start()
-    assert edge.ask("/sleep/1")[:2] == (200, "green\n")
-    assert edge.face.stats()[HTTP].slots[Slot.B].replayed == 1
-
-
 def test_a_canary_gets_its_share(edge):
     """Five per cent are five per cent, TCP connections too; none at all when the canary ends."""
     edge.face.share(Slot.B, 5)
@@ -211,21 +136,10 @@ def test_a_canary_gets_its_share(edge):
     assert Counter(edge.ask()[1] for _ in range(100)) == {"green\n": 100}
 
 
-def test_a_dead_canary_hurts_nobody(edge):
-    """Its share goes to green."""
-    edge.face.share(Slot.B, 50)
-    with Load(edge.world.http) as load:
-        time.sleep(0.3)
-        edge.world.blue.kill()
-        time.sleep(1)
-    assert load.failures == {}
-    assert set(load.names()) == {"green", "blue"}
-
-
 @pytest.mark.parametrize("mark", ["cookie", "header"])
-def test_a_client_keeps_its_colour(start, mark):
+def test_a_client_keeps_its_colour(start_edge, mark):
     """By cookie or by header; as the share grows clients only move to the canary, never back."""
-    edge = start(sticky={mark: "X-Who"}).aim_blue()
+    edge = start_edge(sticky={mark: "X-Who"}).aim_blue()
     edge.face.share(Slot.B, 30)
 
     def ask(client):

@@ -53,8 +53,12 @@ def servers(answer: str) -> Mapping[tuple[str, str], Server]:
 
 def held_by_port(answer: str) -> Mapping[int, Held]:
     """Return what `cutover held` answers."""
-    lines = (line.split() for line in answer.splitlines() if line.strip())
-    return {int(port): Held(int(held), int(over), int(late)) for port, held, over, late in lines}
+    found: dict[int, Held] = {}
+    for line in filter(str.strip, answer.splitlines()):
+        port, held, over, late = map(int, line.split())  # a port has a line for each of its queues
+        before = found.get(port, Held())
+        found[port] = Held(before.held + held, before.overflowed + over, before.rejected + late)
+    return found
 
 
 def port_stats(port: EdgePort, state: State, found: Mapping[tuple[str, str], Server], held: Held) -> PortStats:

@@ -17,10 +17,11 @@ from cutover.edge.haproxy.render import (
     RING,
     ROUTE_MAP,
     SOCKET,
+    WAIT,
     Layout,
     backend,
     files,
-    order,
+    orders,
     route,
 )
 from cutover.edge.haproxy.runtime import RuntimeSocket
@@ -106,12 +107,18 @@ class HaproxyFace:
         self._change(replace(state, share_percent=float(percent)), self._routed)
 
     def hold(self, hold: Hold) -> None:
-        """Let requests wait from now on instead of forwarding them."""
-        self._change(replace(load(self._folder), hold=hold), self._held)
+        """Let requests wait from now on instead of forwarding them.
 
-    def release(self) -> None:
-        """Let the requests that wait go, at the pace of the hold, and hold no more."""
-        self._change(replace(load(self._folder), hold=None), self._held)
+        One whose connection fails in this moment was forwarded before it: where it had a place to wait, it keeps that.
+        """
+        self._change(replace(load(self._folder), hold=hold), lambda state: [self._ordered("hold", state)])
+
+    def release(self, *, alone: Hold | None = None) -> None:
+        """Let the requests that wait go, at the pace of the hold; `alone`: but what the active slot cannot take waits.
+
+        That one goes on when the active slot answers its checks again, or with the next `release`.
+        """
+        self._change(replace(load(self._folder), hold=None, alone=alone), self._released)
 
     def in_flight(self, slot: Slot) -> int:
         """Return how many requests a slot has been given and not answered (HTTP; TCP does not count)."""
@@ -171,8 +178,17 @@ class HaproxyFace:
                 if port.port in state.leads(slot):
                     yield f"set server {backend(port.port)}/{slot} weight {int(state.takes(slot))}"
 
-    def _held(self, state: State) -> list[str]:
-        return [f"set map {self._layout.inside(HOLD_MAP)} hold {order(state.hold)}"]
+    def _ordered(self, key: str, state: State) -> str:
+        return f"set map {self._layout.inside(HOLD_MAP)} {key} {orders(state)[key]}"
+
+    def _released(self, state: State) -> list[str]:
+        hold, alone = self._ordered("hold", state), self._ordered("alone", state)
+        ready = "ready" if state.alone else "maint"
+        rooms = [f"set server {backend(port.port)}/{WAIT} state {ready}" for port in self._layout.ports]
+        # Before anybody is let go the waiting rooms have to be there, with the order that keeps who is sent to them.
+        if state.alone:
+            return [alone, *self._weights(state), *rooms, hold]
+        return [hold, *self._weights(state), *rooms, alone]
 
     def _aim(self, slot: Slot, state: State) -> None:
         """Have a slot's servers lead to its container: by address now, by name whenever that changes."""

@@ -32,6 +32,8 @@ PARTS: Final = 10_000
 RING: Final = "samples"
 RING_BYTES: Final = 4 * 1024 * 1024
 """About 70,000 answers at some 55 bytes each."""
+WAIT: Final = "wait"
+"""The server of every backend that leads to its port's waiting room; ready only while a colour is alone."""
 NOWHERE: Final = "127.0.0.1:1"
 """The address of a slot that leads nowhere. It has to be one: a server without an address takes none at run time."""
 
@@ -65,7 +67,7 @@ def files(layout: Layout, state: State) -> Mapping[str, bytes]:
     return {
         HOLD_LUA: hold_lua(),
         ROUTE_MAP: f"route {route(state)}\n".encode(),
-        HOLD_MAP: f"hold {order(state.hold)}\n".encode(),
+        HOLD_MAP: "".join(f"{key} {told}\n" for key, told in orders(state).items()).encode(),
         CONFIG: config(layout, state).encode(),
     }
 
@@ -81,8 +83,13 @@ def route(state: State) -> str:
     return f"{state.active}/{parts}" if parts else state.active.value
 
 
+def orders(state: State) -> Mapping[str, str]:
+    """Return what hold.lua is told, by key."""
+    return {"hold": order(state.hold), "alone": order(state.alone)}
+
+
 def order(hold: Hold | None) -> str:
-    """Return what hold.lua is told: `off`, or LIMIT:TIMEOUT_MS:RELEASE_PER_S."""
+    """Return an order for hold.lua: `off`, or LIMIT:TIMEOUT_MS:RELEASE_PER_S."""
     if hold is None:
         return "off"
     return f"{hold.limit:d}:{max(1, round(hold.timeout_s * 1000)):d}:{max(hold.release_per_s, 0.001):.3f}"
@@ -97,7 +104,7 @@ def config(layout: Layout, state: State) -> str:
     """Return haproxy.cfg."""
     lines = [*_global(layout), *_defaults(), *_dealt()]
     for port in layout.ports:
-        lines += [*_frontend(layout, port), *_backend(layout, port, state)]
+        lines += [*_frontend(layout, port), *_waiting_room(port), *_backend(layout, port, state)]
     return "\n".join(lines) + "\n"
 
 
@@ -219,22 +226,54 @@ GIVEN_UP: Final = (
 
 
 def _frontend(layout: Layout, port: EdgePort) -> Iterator[str]:
-    http = port.mode is Mode.HTTP
-    elapsed = "%Tc %Tr %Td" if http else "%Tc 0 0"
-    request = "http-request" if http else "tcp-request content"
+    bind = f"bind :::{port.port} v4v6" if layout.ipv6 else f"bind :{port.port}"
     off = f"{{ str(hold),map({layout.inside(HOLD_MAP)},off) -m str off }}"
+    yield from _front(f"f{port.port}", port, bind, f"lua.hold_{_word(port)} {port.port} unless {off}")
+
+
+def _waiting_room(port: EdgePort) -> Iterator[str]:
+    """Take what the active server could not take, while nobody else can: it waits here, and then is dealt once more.
+
+    A server that leads back into HAProxy is the one way to have a request wait whose connection has failed already. The
+    one who leaves meanwhile is not noticed here (see http_fronts): what was sent on for it is done.
+    """
+    yield from _front(
+        f"w{port.port}",
+        port,
+        f"bind {_room(port)}",
+        f"lua.hold_alone_{_word(port)} {port.port}",
+        f"{_request(port)} set-var(txn.again) bool(1)",
+    )
+
+
+def _room(port: EdgePort) -> str:
+    return f"abns@cutover-wait-{port.port}"
+
+
+def _word(port: EdgePort) -> str:
+    return "http" if port.mode is Mode.HTTP else "tcp"
+
+
+def _request(port: EdgePort) -> str:
+    return "http-request" if port.mode is Mode.HTTP else "tcp-request content"
+
+
+def _front(name: str, port: EdgePort, bind: str, hold: str, *more: str) -> Iterator[str]:
+    http, request = port.mode is Mode.HTTP, _request(port)
+    elapsed = "%Tc %Tr %Td" if http else "%Tc 0 0"
     stop = f"{request} {GIVEN_UP}" if http else f"{request} reject"
     yield from _section(
-        f"frontend f{port.port} from {'http_fronts' if http else 'all'}",
+        f"frontend {name} from {'http_fronts' if http else 'all'}",
         [
-            f"mode {'http' if http else 'tcp'}",
-            f"bind :::{port.port} v4v6" if layout.ipv6 else f"bind :{port.port}",
+            f"mode {_word(port)}",
+            bind,
             f"log ring@{RING} format raw local0 info",
             f'log-format "{RING} {port.port} %s {elapsed} {"%ST" if http else "0"} %ts %Ts %rt"',
             *([] if http else ["tcp-request inspect-delay 24d"]),
-            f"{request} lua.hold_{'http' if http else 'tcp'} {port.port} unless {off}",
+            f"{request} {hold}",
             # Where the program ends before its time (the client left, or it failed) the request would go on.
             f"{stop} if {{ var(txn.held) -m found }}",
+            *more,
             f"default_backend {backend(port.port)}",
         ],
     )
@@ -242,7 +281,7 @@ def _frontend(layout: Layout, port: EdgePort) -> Iterator[str]:
 
 def _backend(layout: Layout, port: EdgePort, state: State) -> Iterator[str]:
     http = port.mode is Mode.HTTP
-    lines = [f"mode {'http' if http else 'tcp'}", "balance roundrobin"]
+    lines = [f"mode {_word(port)}", "balance roundrobin"]
     if http and port.check_path:
         asked = f"http-check send meth GET uri {port.check_path} ver HTTP/1.1 hdr Host localhost"
         lines += ["option httpchk", f"{asked} hdr User-Agent cutover-edge", "http-check expect status 200-399"]
@@ -251,6 +290,8 @@ def _backend(layout: Layout, port: EdgePort, state: State) -> Iterator[str]:
         # (RFC 9110 9.2.1). What may change something is answered 502, for it must not be done twice.
         lines += ["retry-on conn-failure empty-response", f"http-request disable-l7-retry unless {SAFE}"]
     lines += [*_choice(layout, port), *(_server(port, slot, state) for slot in Slot)]
+    # Heavy: a connection that failed is to be dealt to the room, not to a slot that is just found down.
+    lines.append(f"server {WAIT} {_room(port)} weight 256{'' if state.alone else ' disabled'}")
     yield from _section(f"backend {backend(port.port)} from all", lines)
 
 
@@ -262,7 +303,7 @@ def _choice(layout: Layout, port: EdgePort) -> Iterator[str]:
 
     Every line is read for every request: where no canary runs, one look into the map has to do.
     """
-    request = "http-request" if port.mode is Mode.HTTP else "tcp-request content"
+    request = _request(port)
     yield f"{request} set-var(txn.route) str(route),map({layout.inside(ROUTE_MAP)},{Slot.A})"
     yield "acl shared var(txn.route) -m sub /"
     yield f"{request} set-var(txn.share) var(txn.route),field(2,/),add(0) if shared"
@@ -273,6 +314,8 @@ def _choice(layout: Layout, port: EdgePort) -> Iterator[str]:
     # Health is for choosing between two. Where neither seems well, the active one is asked all the same: the edge must
     # not refuse what the service, asked directly, would have answered.
     yield f"force-persist if {{ nbsrv({backend(port.port)}) eq 0 }}"
+    # Who has waited is not sent to wait again, in a room within a room.
+    yield "force-persist if { var(txn.again) -m found }"
     yield "acl canary var(txn.dealt) -m int lt 0"
     for slot in Slot:
         yield f"use-server {slot} if {{ var(txn.route) -m str {slot} }}"

@@ -20,7 +20,8 @@ class State:
     """Where the slots lead, which is active, what share the other gets, and whether requests wait.
 
     `ways` are the slots that may get requests when the active one dies: those that were active before. A slot that is
-    only aimed is not proven, and gets nothing.
+    only aimed is not proven, and gets nothing. `alone` says how requests wait that the active slot could not take,
+    while nobody else can.
     """
 
     active: Slot = Slot.A
@@ -28,6 +29,7 @@ class State:
     ways: frozenset[Slot] = frozenset()
     share_percent: float = 0.0
     hold: Hold | None = None
+    alone: Hold | None = None
 
     def leads(self, slot: Slot) -> Targets:
         """Return where a slot leads; empty where nowhere."""
@@ -35,7 +37,7 @@ class State:
 
     def takes(self, slot: Slot) -> bool:
         """Say whether a slot may get the requests of the other when that dies."""
-        return slot is self.active or slot in self.ways or self.share_percent > 0
+        return slot is self.active or (self.alone is None and (slot in self.ways or self.share_percent > 0))
 
     def aimed(self, slot: Slot, targets: Targets) -> State:
         """Return the state with a slot that leads elsewhere; it has to prove itself again unless nothing changed."""
@@ -75,6 +77,7 @@ def save(folder: Path, state: State) -> None:
         "ways": sorted(state.ways),
         "share_percent": state.share_percent,
         "hold": asdict(state.hold) if state.hold else None,
+        "alone": asdict(state.alone) if state.alone else None,
     }
     write_atomic(folder / FILE, json.dumps(told, indent=1).encode() + b"\n", mode=0o600)
 
@@ -87,4 +90,5 @@ def _parsed(told: dict[str, Any]) -> State:
         ways=frozenset(Slot(s) for s in told["ways"]),
         share_percent=float(told["share_percent"]),
         hold=Hold(**told["hold"]) if told["hold"] else None,
+        alone=Hold(**told["alone"]) if told.get("alone") else None,
     )

@@ -15,7 +15,7 @@ from cutover.flow.steps.handover import Recreate, Relink
 from cutover.flow.steps.park import ParkNetwork, RemoveParkNetwork
 from cutover.flow.steps.prove import ProveInside, ProveOutside, Watch
 from cutover.flow.steps.suites import SmokeInside, SmokeOutside
-from cutover.flow.steps.switch import AimEdge, HoldRequests, ReleaseRequests, ShareEdge, SwitchEdge
+from cutover.flow.steps.switch import AimEdge, HoldRequests, ReleaseRequests, ShareEdge, SwitchEdge, TrustBlue
 
 HANDLERS: Mapping[StepKind, Handler] = {
     StepKind.BACKUP: BackUp(),
@@ -41,6 +41,7 @@ HANDLERS: Mapping[StepKind, Handler] = {
     StepKind.PROVE_OUTSIDE: ProveOutside(),
     StepKind.SMOKE_OUTSIDE: SmokeOutside(),
     StepKind.WATCH: Watch(),
+    StepKind.TRUST_BLUE: TrustBlue(),
     StepKind.SETTLE_GREEN: SettleGreen(),
     StepKind.RETIRE_GREEN: RetireGreen(),
     StepKind.REMOVE_PARK_NETWORK: RemoveParkNetwork(),

@@ -65,7 +65,10 @@ class Watch(Passive):
         while ctx.clock.monotonic() < end:
             wrong = alive(ctx, Colour.BLUE)
             failures = failures + 1 if wrong else 0
-            if first is not None and (now := _start_of_blue(ctx)) not in {first, None}:
+            now = _start_of_blue(ctx)
+            if now is None:
+                wrong, failures = wrong or "it does not run any more", FAILURES_IN_A_ROW
+            elif first not in {None, now}:
                 wrong = f"it died and was started again at {now}"  # perhaps between two questions
                 failures = FAILURES_IN_A_ROW
             if wrong and failures >= FAILURES_IN_A_ROW:
@@ -80,4 +83,4 @@ class Watch(Passive):
 
 def _start_of_blue(ctx: Context) -> str | None:
     blue = ctx.find(Colour.BLUE)
-    return blue.started_at or None if blue is not None else None
+    return blue.started_at if blue is not None and blue.running else None

@@ -141,7 +141,7 @@ class HoldRequests(Passive):
 
 
 class ReleaseRequests(Passive):
-    """Lets the requests that wait go to blue."""
+    """Lets the requests that wait go to blue; while it is watched, what it cannot take waits: it is alone."""
 
     def apply(self, ctx: Context, step: Step, prior: Prior) -> None:
         """Let go, unless blue died since it was proven: what waits is for green then.
@@ -153,7 +153,7 @@ class ReleaseRequests(Passive):
         del step, prior
         blue = ctx.need(Colour.BLUE)
         see_runs(ctx, blue.id, blue.name)
-        face_of(ctx).release()
+        face_of(ctx).release(alone=hold_of(ctx.edge))
 
     def undo(self, ctx: Context, step: Step, prior: Prior) -> None:
         """Hold again: green has to be started before anybody can answer as it did."""
@@ -162,6 +162,15 @@ class ReleaseRequests(Passive):
         if face is not None:
             face.hold(hold_of(ctx.edge))
             drain(ctx, Colour.BLUE)
+
+
+class TrustBlue(Passive):
+    """Ends the hold for what blue cannot take: from now on it fails as it would have before."""
+
+    def apply(self, ctx: Context, step: Step, prior: Prior) -> None:
+        """Let nothing wait any more, on either kind of port."""
+        del step, prior
+        face_of(ctx).release()
 
 
 def _edge_if_any(ctx: Context) -> Both | None:

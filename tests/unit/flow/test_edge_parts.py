@@ -76,7 +76,7 @@ def test_exclusive_holds_while_green_stops_and_blue_loads() -> None:
     plan = planned(replace(EDGE, adopt=False, exclusive=True), ports=(), suites=("works",))
     assert steps(plan) == [
         *("backup", "create-blue", "hold", "stop-green", "start-blue", "prove-inside", "smoke-inside"),
-        *("aim-edge", "switch-edge", "release", "prove-outside", "smoke-outside", "watch"),
+        *("aim-edge", "switch-edge", "release", "prove-outside", "smoke-outside", "watch", "trust-blue"),
     ]
     assert "requests are held while" in plan.stall_text()
 

@@ -50,7 +50,7 @@ def test_why_a_server_is_down():
 
 def test_who_waits():
     """A port a line."""
-    assert held_by_port("80 1 2 3\n81 0 0 0\n\n") == {80: Held(1, 2, 3), 81: Held()}
+    assert held_by_port("80 1 2 3\n81 0 0 0\n80 0 0 0\n\n") == {80: Held(1, 2, 3), 81: Held()}
 
 
 def test_samples_are_answers_of_a_slot():

@@ -13,6 +13,7 @@ from tests.unit.edge.haproxy.talkers import Answering
 
 GREEN, BLUE = {80: Target("green", "10.0.0.2", 8080)}, {80: Target("blue", "10.0.0.3", 8080)}
 ROUTE, HOLD = "set map /run/cutover/haproxy/route.map route", "set map /run/cutover/haproxy/hold.map hold"
+ALONE = "set map /run/cutover/haproxy/hold.map alone"
 
 
 class Made:
@@ -128,11 +129,36 @@ def test_a_cleared_slot_keeps_an_address(made):
 
 
 def test_hold_and_release(made):
-    """One word each, and kept."""
+    """Kept, as it was told last; nobody has a place to wait any more when it is over."""
     made.face.hold(Hold(10, 2.0, 50))
+    assert made.told() == [f"{HOLD} 10:2000:50.000"]
     made.face.release()
-    assert made.told() == [f"{HOLD} 10:2000:50.000", f"{HOLD} off"]
-    assert (made.folder / "hold.map").read_text() == "hold off\n"
+    assert made.told() == [
+        f"{HOLD} off",
+        "set server p80/a weight 1",
+        "set server p80/wait state maint",
+        f"{ALONE} off",
+    ]
+    assert (made.folder / "hold.map").read_text() == "hold off\nalone off\n"
+
+
+def test_who_is_alone_gets_a_waiting_room_first(made):
+    """Before anybody is let go; no slot that was active before gets what fails, and a hold takes no place away."""
+    made.face.aim(Slot.B, BLUE)
+    made.face.switch(Slot.B)
+    made.told()
+    made.face.release(alone=Hold(10, 2.0, 50))
+    assert made.told() == [
+        f"{ALONE} 10:2000:50.000",
+        "set server p80/a weight 0",
+        "set server p80/b weight 1",
+        "set server p80/wait state ready",
+        f"{HOLD} off",
+    ]
+    made.face.hold(Hold(10, 2.0, 50))
+    assert made.told() == [f"{HOLD} 10:2000:50.000"]
+    assert load(made.folder).alone == load(made.folder).hold == Hold(10, 2.0, 50)
+    assert "server wait abns@cutover-wait-80 weight 256\n" in (made.folder / "haproxy.cfg").read_text()
 
 
 def test_what_makes_no_sense_is_refused(made):
