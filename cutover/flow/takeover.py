@@ -37,8 +37,8 @@ class TakenOver:
     """What a take-over did to connections, and how long the redirect stood.
 
     `at_rest` and `late` count connections of the old containers that were cut between two requests, and at the
-    deadline; `raced` of the former got a question in that very moment, `reset` of both saw a RST, `closed` ended by
-    themselves. `passing_at_rest` and `passing_late` are those that came while the redirect stood, cut in `drain_s`.
+    deadline, `closed` ended by themselves, `reset` of all saw a RST. `passing_at_rest` and `passing_late` are those
+    that came while the redirect stood, cut in `drain_s`. `raced`, at most, of all got a question in that very moment.
     """
 
     at_rest: int = 0
@@ -60,7 +60,7 @@ class TakenOver:
 
 def ended(at_rest: int, late: int, raced: int) -> str:
     """Return how many connections ended, and how; a request that was lost with one is not kept quiet."""
-    lost = f"; {raced} got another request in that very moment, which nobody answers" if raced else ""
+    lost = f"; up to {raced} got another request in that very moment, which nobody answers" if raced else ""
     return f"{at_rest} connections ended at rest, {late} at the deadline{lost}"
 
 
@@ -122,7 +122,7 @@ def take_over(
     return TakenOver(
         at_rest=sum(c["at_rest"] for c in cut),
         late=sum(map(_late, cut)),
-        raced=sum(c["raced"] for c in cut),
+        raced=sum(c["raced"] for c in [*cut, passed]),
         reset=sum(c["reset"] for c in cut),
         closed=sum(c["by_themselves"] for c in cut),
         passing_at_rest=passed["at_rest"],

@@ -77,6 +77,7 @@ class Forwarder:
         self.known: Callable[[Address], bool] = lambda _: False
         self.at_rest = self.late = 0
         self.draining = False
+        self._ended: list[socket.socket] = []
         self._redial: list[tuple[float, Pair]] = []
         self._listeners: list[socket.socket] = []
         try:
@@ -238,14 +239,28 @@ class Forwarder:
         now = time.monotonic()
         for pair in [p for p in self.pairs if p.watch.rests(now, patience)]:
             if _idle(pair):
-                self._close(pair)
-                self.at_rest += 1
+                self._end(pair)
 
     def _end_with_its_answer(self, pair: Pair) -> None:
         """End a connection whose client never thinks for long right behind an answer, before it can ask again."""
         if pair in self.pairs and pair.watch.has_just_answered and _idle(pair):
-            self._close(pair)
-            self.at_rest += 1
+            self._end(pair)
+
+    def _end(self, pair: Pair) -> None:
+        """End a connection in order; its socket is kept, to see whether a question still comes."""
+        with contextlib.suppress(OSError):
+            self._ended.append(pair.client.sock.dup())
+            self._ended[-1].shutdown(socket.SHUT_RDWR)
+        self._close(pair)
+        self.at_rest += 1
+
+    def raced(self) -> int:
+        """Return how many of those ended at rest got a question in that moment, or after their end; forget them."""
+        lost = sum(_was_asked(sock) for sock in self._ended)
+        for sock in self._ended:
+            sock.close()
+        self._ended = []
+        return lost
 
     def end_all(self) -> None:
         """End what is left."""
@@ -265,6 +280,14 @@ def _idle(pair: Pair) -> bool:
     try:
         waits = [_amount(s.sock, FIONREAD) or len(s.pending) or s.ended for s in (pair.client, pair.server)]
         return not any(waits)
+    except OSError:
+        return False
+
+
+def _was_asked(sock: socket.socket) -> bool:
+    """Say whether something came on a connection that was shut down: it is unread, or was refused with a RST."""
+    try:
+        return _amount(sock, FIONREAD) > 0 or sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNRESET
     except OSError:
         return False
 

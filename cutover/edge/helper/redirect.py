@@ -167,6 +167,7 @@ class Redirector:
             "ended",
             at_rest=self.forwarder.at_rest,
             late=self.forwarder.late,
+            raced=self.forwarder.raced(),
             seconds=time.monotonic() - began,
         )
 

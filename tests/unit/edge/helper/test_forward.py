@@ -41,6 +41,7 @@ class Turning:
             if self.patience is not None:
                 self.forwarder.end_rested(self.patience)
         self.forwarder.end_all()
+        self.forwarder.raced()
         self.forwarder.stop_listening()
         self.forwarder.selector.close()
 
@@ -140,6 +141,26 @@ def test_a_connection_that_rests_is_ended_in_order_and_one_that_waits_is_not(tur
         asked.sendall(b"answer")
         assert waiting.recv(99) == b"answer"
     assert turning.forwarder.at_rest >= 1
+
+
+def test_a_question_after_the_end_is_seen(turning) -> None:
+    """One client hangs up when it sees the end, another had asked again before it looked."""
+    (calm, far), (hasty, other) = turning.opened(), turning.opened()
+    with calm, far, hasty, other:
+        for client, end in ((calm, far), (hasty, other)):
+            client.sendall(b"question")
+            assert end.recv(99) == b"question"
+            end.sendall(b"answer")
+            assert client.recv(99) == b"answer"
+        turning.patience = 0.0
+        while turning.forwarder.at_rest < 2:
+            time.sleep(0.01)
+        assert calm.recv(99) == b""
+        calm.close()
+        hasty.sendall(b"question")
+        time.sleep(0.1)
+        assert turning.forwarder.raced() == 1
+        assert turning.forwarder.raced() == 0
 
 
 def test_our_own_question_is_not_carried_on(turning) -> None:
