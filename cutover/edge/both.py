@@ -51,6 +51,10 @@ class Both:
         """Let them go; `alone`: what the active slot cannot take waits."""
         self._each(lambda face: face.release(alone=alone))
 
+    def part(self, *, on: bool) -> None:
+        """Have each answer be the last on its connection."""
+        self._each(lambda face: face.part(on=on))
+
     def in_flight(self, slot: Slot) -> int:
         """Return how many requests a slot has not answered."""
         return sum(self._each(lambda face: face.in_flight(slot)))

@@ -66,6 +66,9 @@ class BrokerFace:
         del alone
         self._ask("release")
 
+    def part(self, *, on: bool) -> None:
+        """Do nothing: no answer over ZeroMQ can say that it is the last."""
+
     def in_flight(self, slot: Slot) -> int:
         """Return how many requests a slot has been given and not answered."""
         return int(self._ask("in_flight", slot=slot.value))

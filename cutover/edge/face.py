@@ -50,6 +50,13 @@ class Face(Protocol):
         """
         ...
 
+    def part(self, *, on: bool) -> None:
+        """Have clients open another connection for their next request, HTTP only: each answer is the last on its own.
+
+        For an edge that is about to lose its ports; unlike the rest this does not last.
+        """
+        ...
+
     def in_flight(self, slot: Slot) -> int:
         """Return how many requests a slot has been given and not answered (HTTP, ZeroMQ; TCP does not count)."""
         ...

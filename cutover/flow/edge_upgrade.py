@@ -28,7 +28,7 @@ from cutover.flow.session import Session
 from cutover.flow.signals import deferred, interruptible
 from cutover.flow.steps.aim import wait_alive
 from cutover.flow.steps.edge import RESTART, generation_folder, start_edge, write_edge
-from cutover.flow.steps.moving import move_ports, ways_to_edge
+from cutover.flow.steps.moving import move_ports, parting, ways_to_edge
 from cutover.flow.steps.park import ensure_park_network
 from cutover.flow.takeover import survey
 
@@ -174,7 +174,8 @@ def _take_over(ctx: Context, before: EdgeRecord, after: EdgeRecord) -> None:
     old, new = containers_of(ctx, before), containers_of(ctx, after)
     for container in old:
         ctx.daemon.set_restart_policy(container.id, "no")
-    move_ports(ctx, sources=old, destinations=new, ways=ways_to_edge(ctx, after))
+    with parting(ctx, before):
+        move_ports(ctx, sources=old, destinations=new, ways=ways_to_edge(ctx, after))
     for container in new:
         ctx.daemon.set_restart_policy(container.id, RESTART)
     if not holds_ports(ctx, after):

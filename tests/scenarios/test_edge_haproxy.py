@@ -218,6 +218,26 @@ def test_streams_stay_where_they_are(edge):
     wait(lambda: edge.face.in_flight(Slot.A) == 0, 5)
 
 
+def test_an_edge_that_parts_ends_connections_with_their_answers(edge):
+    """A kept connection is closed by an answer that says so, so that none is cut in a request; WebSockets stay."""
+    with Load(edge.world.http, kept=3, fresh=0) as load, edge.raw() as tunnel:
+        tunnel.sendall(UPGRADE)
+        assert tunnel.recv(999).startswith(b"HTTP/1.1 101")
+        wait(lambda: len(load.answers) > 30, 5)
+        assert load.reopened == 0
+        assert "Connection" not in edge.ask()[2]
+        edge.face.part(on=True)
+        parted = time.monotonic()
+        wait(lambda: load.names(parted).total() > 30, 5)
+        assert load.reopened > 20
+        assert edge.ask()[2]["Connection"] == "close"
+        tunnel.sendall(b"still here")
+        assert tunnel.recv(99) == b"green:still here"
+        edge.face.part(on=False)
+        assert "Connection" not in edge.ask()[2]
+    assert load.failures == {}
+
+
 def test_http_passes_as_it_is(edge):
     """Versions, framings and headers: nothing is added, nothing is taken, names keep their usual case."""
     with edge.raw() as old:

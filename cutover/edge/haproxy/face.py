@@ -120,6 +120,10 @@ class HaproxyFace:
         """
         self._change(replace(load(self._folder), hold=None, alone=alone), self._released)
 
+    def part(self, *, on: bool) -> None:
+        """Have each HTTP answer say that it is the last on its connection: nobody asks on one that is then cut."""
+        self._socket.tell(f"set map {self._layout.inside(HOLD_MAP)} part {'on' if on else 'off'}")
+
     def in_flight(self, slot: Slot) -> int:
         """Return how many requests a slot has been given and not answered (HTTP; TCP does not count)."""
         found = self._servers()

@@ -1,8 +1,8 @@
 -- Requests that wait while no colour can answer. Called only while hold.map does not say "off", so it costs nothing then.
 --
 -- hold.map holds two keys, each -> "off", or "LIMIT:TIMEOUT_MS:RELEASE_PER_S": hold, for every request, and alone, for
--- what the one colour there is could not take. It lies beside this file, and it is both what a container of the edge
--- comes up with and what the control socket changes.
+-- what the one colour there is could not take. (A third, part, is for the configuration.) It lies beside this file, and
+-- it is both what a container of the edge comes up with and what the control socket changes.
 -- A waiter polls: HAProxy 2.6 has no Lua primitive that wakes another. The more there are, the less often each looks.
 
 local folder = debug.getinfo(1, "S").source:match("^@(.*)/")

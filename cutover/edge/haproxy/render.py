@@ -67,7 +67,7 @@ def files(layout: Layout, state: State) -> Mapping[str, bytes]:
     return {
         HOLD_LUA: hold_lua(),
         ROUTE_MAP: f"route {route(state)}\n".encode(),
-        HOLD_MAP: "".join(f"{key} {told}\n" for key, told in orders(state).items()).encode(),
+        HOLD_MAP: "".join(f"{key} {told}\n" for key, told in [*orders(state).items(), ("part", "off")]).encode(),
         CONFIG: config(layout, state).encode(),
     }
 
@@ -228,7 +228,9 @@ GIVEN_UP: Final = (
 def _frontend(layout: Layout, port: EdgePort) -> Iterator[str]:
     bind = f"bind :::{port.port} v4v6" if layout.ipv6 else f"bind :{port.port}"
     off = f"{{ str(hold),map({layout.inside(HOLD_MAP)},off) -m str off }}"
-    yield from _front(f"f{port.port}", port, bind, f"lua.hold_{_word(port)} {port.port} unless {off}")
+    part = f"{{ str(part),map({layout.inside(HOLD_MAP)},off) -m str on }} !{{ status 101 }}"
+    last = [f"http-response set-header Connection close if {part}"] if port.mode is Mode.HTTP else []
+    yield from _front(f"f{port.port}", port, bind, f"lua.hold_{_word(port)} {port.port} unless {off}", *last)
 
 
 def _waiting_room(port: EdgePort) -> Iterator[str]:

@@ -30,7 +30,7 @@ from cutover.flow.proof import ATTEMPT_TIMEOUT_S, asked_of
 from cutover.flow.steps.aim import aim
 from cutover.flow.steps.base import Passive, Prior
 from cutover.flow.steps.green import fetch_green
-from cutover.flow.steps.moving import clear_redirect, move_back, move_ports, ways_to_edge, ways_to_green
+from cutover.flow.steps.moving import clear_redirect, move_back, move_ports, parting, ways_to_edge, ways_to_green
 from cutover.flow.steps.park import is_parked, park, start_parked, unpark
 from cutover.model import Colour, Container
 from cutover.probes import ask
@@ -276,7 +276,8 @@ class Adopt(Passive):
         for container in edges:  # what does not run must not come back with the Engine
             ctx.daemon.set_restart_policy(container.id, "no")
         if any(c.published for c in live) and is_parked(ctx, green):
-            move_back(ctx, sources=live, destinations=[green], ways=ways_to_green(ctx, green))
+            with parting(ctx, record):
+                move_back(ctx, sources=live, destinations=[green], ways=ways_to_green(ctx, green))
         for container in live:  # those whose ports did not go
             park(ctx, container)
         unpark(ctx, green)

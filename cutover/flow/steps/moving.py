@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from cutover.engine.helpers import helpers
-from cutover.errors import EngineError, EngineGoneError, StepError
+from cutover.errors import EdgeError, EngineError, EngineGoneError, StepError
 from cutover.flow.context import Context
-from cutover.flow.edge import containers_of, record_of
+from cutover.flow.edge import containers_of, face_of, record_of
 from cutover.flow.edge_plan import EdgePlan
 from cutover.flow.edge_record import EdgeRecord
 from cutover.flow.steps.park import ensure_park_network, is_parked, park, unpark
@@ -99,6 +100,23 @@ def move_ports(
     )
     ctx.note(str(moved))
     return moved
+
+
+@contextmanager
+def parting(ctx: Context, record: EdgeRecord | None) -> Iterator[None]:
+    """Have the edge end connections with their answers while its ports move away; it does so no more if they stay."""
+    if record is None:
+        yield
+        return
+    face = face_of(ctx, record)
+    with suppress(EdgeError):  # it does not answer, or is older than this
+        face.part(on=True)
+    try:
+        yield
+    except BaseException:
+        with suppress(EdgeError):
+            face.part(on=False)
+        raise
 
 
 def move_back(

@@ -139,7 +139,7 @@ def test_hold_and_release(made):
         "set server p80/wait state maint",
         f"{ALONE} off",
     ]
-    assert (made.folder / "hold.map").read_text() == "hold off\nalone off\n"
+    assert (made.folder / "hold.map").read_text() == "hold off\nalone off\npart off\n"
 
 
 def test_who_is_alone_gets_a_waiting_room_first(made):

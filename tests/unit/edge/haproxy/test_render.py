@@ -84,7 +84,7 @@ def test_every_file_says_the_state():
     state = State(Slot.B, {Slot.B: {80: GREEN}}, share_percent=2.5, hold=Hold(10, 1.5, 20))
     content = files(layout, state)
     assert content["route.map"] == b"route b/250\n"
-    assert content["hold.map"] == b"hold 10:1500:20.000\nalone off\n"
+    assert content["hold.map"] == b"hold 10:1500:20.000\nalone off\npart off\n"
     text = content["haproxy.cfg"].decode()
     assert "    server a 127.0.0.1:1 check weight 0 disabled\n" in text
     assert "    server b green-1:8080 check weight 1 init-addr libc,10.0.0.2\n" in text
