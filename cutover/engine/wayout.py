@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from ipaddress import ip_address
 
 from cutover.engine.daemon import Daemon
+from cutover.engine.helpers import PROJECT_LABEL, ROLE_LABEL
 from cutover.engine.translate import translated
+from cutover.errors import EngineError
 from cutover.model import Container
 
 FAMILIES = (("-4", "Gateway"), ("-6", "IPv6Gateway"))
@@ -62,6 +64,8 @@ def _forget(family: str) -> Sequence[str]:
 
 
 def _run(daemon: Daemon, image: str, container: Container, acts: Sequence[str]) -> None:
+    if daemon.image_id(image) is None:  # else the library asks a registry for it
+        raise EngineError("image-missing", f"There is no image {image}.", hint="cutover edge build")
     daemon.run_once(
         image,
         ["sh", "-ec", "; ".join(acts)],
@@ -69,4 +73,5 @@ def _run(daemon: Daemon, image: str, container: Container, acts: Sequence[str]) 
         cap_drop=["ALL"],
         cap_add=["NET_ADMIN"],
         security_opt=["no-new-privileges:true"],
+        labels={PROJECT_LABEL: container.project, ROLE_LABEL: "way-out"},
     )

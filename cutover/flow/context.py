@@ -36,6 +36,8 @@ class Context:
     canary: Canary = Canary()  # noqa: RUF009  (frozen)
     state: Path = Path(".cutover")
     blue_restart_policy: str | None = None
+    blue_let_in: str | None = None
+    """When the blue was started that requests were first let to, where it alone serves: Docker's RFC 3339 text."""
     started: dict[Colour, float] = field(default_factory=dict)
     facts: dict[str, object] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)

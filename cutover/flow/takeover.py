@@ -11,7 +11,7 @@ removes whatever there is.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,13 +55,14 @@ class TakenOver:
 
     def __str__(self) -> str:
         rest, late = self.at_rest + self.passing_at_rest, self.late + self.passing_late
-        return f"redirected for {self.redirect_s:.1f} s; {ended(rest, late, self.raced)}"
+        return f"redirected for {self.redirect_s:.1f} s; {ended(rest, late, self.raced, self.reset)}"
 
 
-def ended(at_rest: int, late: int, raced: int) -> str:
-    """Return how many connections ended, and how; a request that was lost with one is not kept quiet."""
+def ended(at_rest: int, late: int, raced: int, reset: int) -> str:
+    """Return how many connections ended, and how; a request that was lost with one is told, as far as it was seen."""
     lost = f"; up to {raced} got another request in that very moment, which nobody answers" if raced else ""
-    return f"{at_rest} connections ended at rest, {late} at the deadline{lost}"
+    harsh = f", {reset} of them by a reset" if reset else ""
+    return f"{at_rest} connections ended at rest, {late} at the deadline{harsh}{lost}"
 
 
 def take_over(
@@ -113,18 +114,18 @@ def take_over(
             _see_gone(daemon, project, clock)
             raise
         cut_s = clock.monotonic() - stood
-        note(ended(sum(c["at_rest"] for c in cut), sum(map(_late, cut)), sum(c["raced"] for c in cut)))
+        note(ended(_sum(cut, "at_rest"), sum(map(_late, cut)), _sum(cut, "raced"), _sum(cut, "reset")))
         park()
         unpark()
         held = clock.monotonic()
         passed = _withdraw(redirect, cut_after_s)
     _see_gone(daemon, project, clock)
     return TakenOver(
-        at_rest=sum(c["at_rest"] for c in cut),
+        at_rest=_sum(cut, "at_rest"),
         late=sum(map(_late, cut)),
-        raced=sum(c["raced"] for c in [*cut, passed]),
-        reset=sum(c["reset"] for c in cut),
-        closed=sum(c["by_themselves"] for c in cut),
+        raced=_sum([*cut, passed], "raced"),
+        reset=_sum(cut, "reset"),
+        closed=_sum(cut, "by_themselves"),
         passing_at_rest=passed["at_rest"],
         passing_late=passed["late"],
         cut_s=cut_s,
@@ -132,6 +133,11 @@ def take_over(
         drain_s=passed["seconds"],
         total_s=clock.monotonic() - began,
     )
+
+
+def _sum(told: Iterable[Mapping[str, Any]], key: str) -> int:
+    """Add up what helpers told; those of an older edge's image tell less."""
+    return sum(int(one.get(key, 0)) for one in told)
 
 
 def _late(cut: dict[str, Any]) -> int:
@@ -181,11 +187,13 @@ def end_connections(
 
     """
     site = Site(daemon, project, image)
-    with start_cutter(site, "end", source, from_peers(ports, peers)) as talk:
-        heard(talk, "ready")
-        (cut,) = _cut([talk], within_s)
-    _see_gone(daemon, project, clock or SystemClock())
-    return ended(cut["at_rest"], _late(cut), cut["raced"])
+    try:
+        with start_cutter(site, "end", source, from_peers(ports, peers)) as talk:
+            heard(talk, "ready")
+            (cut,) = _cut([talk], within_s)
+    finally:
+        _see_gone(daemon, project, clock or SystemClock())
+    return ended(_sum([cut], "at_rest"), _late(cut), _sum([cut], "raced"), _sum([cut], "reset"))
 
 
 @dataclass(frozen=True, slots=True)

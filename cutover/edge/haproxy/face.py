@@ -116,9 +116,13 @@ class HaproxyFace:
     def release(self, *, alone: Hold | None = None) -> None:
         """Let the requests that wait go, at the pace of the hold; `alone`: but what the active slot cannot take waits.
 
-        That one goes on when the active slot answers its checks again, or with the next `release`.
+        That one goes on when the active slot answers its checks again, or with the next `release`. An edge that was
+        started by an older cutover has no room for it: there it fails.
         """
-        self._change(replace(load(self._folder), hold=None, alone=alone), self._released)
+        found = counters.servers(self._socket.ask("show stat"))
+        rooms = all((backend(p.port), WAIT) in found for p in self._layout.ports)
+        new = replace(load(self._folder), hold=None, alone=alone if rooms else None)
+        self._change(new, self._released if rooms else lambda state: [self._ordered("hold", state)])
 
     def part(self, *, on: bool) -> None:
         """Have each HTTP answer say that it is the last on its connection: nobody asks on one that is then cut."""

@@ -95,10 +95,14 @@ local function wait(queue, ordered, may_go)
       queue.released_ms = nil
       if may_go and now >= looks_ms then
         if may_go(queue.port, now - came_ms) then
-          leave(queue, ticket)
-          return nil
+          if now >= (queue.next_ms or 0) then  -- one after the other, at the pace of a release
+            queue.next_ms = now + 1000 / rate
+            leave(queue, ticket)
+            return nil
+          end
+        else
+          looks_ms = now + 200
         end
-        looks_ms = now + 200
       end
       if now >= until_ms then
         leave(queue, ticket)

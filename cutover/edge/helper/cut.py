@@ -18,14 +18,12 @@ import socket
 import time
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
-from cutover.edge.helper.holder import Holders
+from cutover.edge.helper.holder import Holders, was_asked
 from cutover.edge.helper.rest import Watch
 from cutover.edge.helper.sockdiag import Connection, SockDiag, TcpState, within
 from cutover.edge.helper.talk import STDIN, Orders, asked, tell
 
-NETSTAT = Path("/proc/self/net/netstat")
 LOOK_S = 0.001
 LIST_S = 0.02
 CALM_ROUNDS = 2
@@ -43,7 +41,8 @@ class Count:
     """How connections ended: at rest, at the deadline, by themselves; `left` could not be ended.
 
     Of those at rest, `raced` got another question in the moment in which they were ended, or right after it, before
-    their client had seen the end: at most so many were lost. `reset` saw a RST.
+    their client had seen the end, or their client hung up with a RST: about so many were lost. `reset` saw a RST of
+    ours, and what comes after that is not seen.
     """
 
     at_rest: int = 0
@@ -69,6 +68,8 @@ class Cutter:
     counted: Count = field(default_factory=Count)
     ended: set[tuple[int, bytes]] = field(default_factory=set)
     """What was ended, and may still be on its way to the client."""
+    kept: list[socket.socket] = field(default_factory=list)
+    """What was ended at rest, kept open until the end: to see whether a question still comes."""
 
     def ours(self, connection: Connection) -> bool:
         """Say whether a connection came through a host port, and not from a neighbour or from inside."""
@@ -116,9 +117,11 @@ class Cutter:
     def cut(self, within_s: float) -> Count:
         """End all of them, each when it rests, and the rest when the time is up."""
         self.counted = Count()
-        before = refused_after_end()
         self._end_all(within_s)
-        self.counted.raced += refused_after_end() - before
+        self.counted.raced += sum(map(was_asked, self.kept))
+        for held in self.kept:
+            held.close()
+        self.kept = []
         return self.counted
 
     def _end_all(self, within_s: float) -> None:
@@ -191,7 +194,10 @@ class Cutter:
     ) -> None:
         if held is not None and _shut(held):
             ended = self.diag.one(key)
-            self.counted.raced += not late and ended is not None and ended.received > connection.received
+            if not late and ended is not None and ended.received > connection.received:
+                self.counted.raced += 1
+            elif not late:
+                self.kept.append(held.dup())
         elif not late and connection.unacknowledged:  # a RST would overtake it
             return
         else:
@@ -201,16 +207,6 @@ class Cutter:
         self.ended.add(key)
         self.counted.late += late
         self.counted.at_rest += not late
-
-
-def refused_after_end() -> int:
-    """Return how often data came for a connection whose end had been sent, and was refused with a RST.
-
-    The kernel counts it for the whole network namespace, in which we are with the service alone (TcpExt of
-    /proc/net/netstat, `TCPAbortOnData`).
-    """
-    names, values = (line.split() for line in NETSTAT.read_text().splitlines() if line.startswith("TcpExt:"))
-    return int(values[names.index("TCPAbortOnData")])
 
 
 def _shut(held: socket.socket) -> bool:

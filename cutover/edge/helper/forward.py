@@ -14,9 +14,8 @@ import struct
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from fcntl import ioctl
-from termios import FIONREAD
 
+from cutover.edge.helper.holder import unread, was_asked
 from cutover.edge.helper.rest import Watch
 
 CHUNK = 65536
@@ -256,7 +255,7 @@ class Forwarder:
 
     def raced(self) -> int:
         """Return how many of those ended at rest got a question in that moment, or after their end; forget them."""
-        lost = sum(_was_asked(sock) for sock in self._ended)
+        lost = sum(was_asked(sock) for sock in self._ended)
         for sock in self._ended:
             sock.close()
         self._ended = []
@@ -278,22 +277,10 @@ def _idle(pair: Pair) -> bool:
     if not pair.server.connected:
         return False
     try:
-        waits = [_amount(s.sock, FIONREAD) or len(s.pending) or s.ended for s in (pair.client, pair.server)]
+        waits = [unread(s.sock) or len(s.pending) or s.ended for s in (pair.client, pair.server)]
         return not any(waits)
     except OSError:
         return False
-
-
-def _was_asked(sock: socket.socket) -> bool:
-    """Say whether something came on a connection that was shut down: it is unread, or was refused with a RST."""
-    try:
-        return _amount(sock, FIONREAD) > 0 or sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNRESET
-    except OSError:
-        return False
-
-
-def _amount(sock: socket.socket, question: int) -> int:
-    return int(struct.unpack("i", ioctl(sock, question, b"\0\0\0\0"))[0])
 
 
 def _flush(side: Side) -> None:

@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import os
 import socket
+import struct
 from collections.abc import Iterator
+from fcntl import ioctl
 from pathlib import Path
+from termios import FIONREAD
 
 PIDFD_GETFD = 438
 """The same number on every architecture (syscall(2) since Linux 5.1)."""
@@ -49,6 +53,27 @@ class Holders:
             return int(self._libc.syscall(PIDFD_GETFD, process, number, 0))
         finally:
             os.close(process)
+
+
+def unread(sock: socket.socket) -> int:
+    """Return how many bytes have come in that nobody has read.
+
+    Raises:
+        OSError: it is no socket any more.
+
+    """
+    return int(struct.unpack("i", ioctl(sock, FIONREAD, b"\0\0\0\0"))[0])
+
+
+def was_asked(sock: socket.socket) -> bool:
+    """Say whether something came on a connection after it was shut down: unread, or refused by the kernel with a RST.
+
+    A peer that hangs up with a RST of its own looks the same.
+    """
+    try:
+        return unread(sock) > 0 or sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNRESET
+    except OSError:
+        return False
 
 
 def _sockets() -> Iterator[tuple[int, tuple[int, int]]]:

@@ -34,6 +34,8 @@ REACH_S = 1.0
 PROBE_S = 1.0
 PROBES = 3
 GRACE_S = 0.2
+LAST_QUESTION_S = 0.05
+"""How long after the end a question may still be under way that was asked before its client saw the end."""
 """After the table is gone, connections whose first packet was redirected just before can still come."""
 BIND_S = 2.0
 ORPHAN_WITHIN_S = 5.0
@@ -163,6 +165,7 @@ class Redirector:
         self.forwarder.end_all()
         self._remove_table()
         self.over = True
+        time.sleep(LAST_QUESTION_S if self.forwarder.at_rest else 0)
         tell(
             "ended",
             at_rest=self.forwarder.at_rest,

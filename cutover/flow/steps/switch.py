@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from cutover.edge.both import Both
+from cutover.errors import StepError
 from cutover.flow.context import Context
 from cutover.flow.edge import face_of, hold_of, need_record, record_of, slot_of, targets_of
 from cutover.flow.edge_record import Place, save
 from cutover.flow.plan import Step
+from cutover.flow.proof import alive, describe_health
 from cutover.flow.steps.aim import aim, answering, drain, have_green_behind_edge, see_runs
 from cutover.flow.steps.base import Passive, Prior
 from cutover.model import Colour
@@ -49,9 +51,10 @@ class AimEdge(Passive):
         face = answering(ctx, record) if record is not None else None
         if record is None or face is None:
             return
-        drain(ctx, Colour.BLUE)  # it gets nothing new, and is stopped next: what it was given, it may still answer
         slot = slot_of(ctx, Colour.BLUE)
         before = Place.from_dict(prior["before"]) if prior.get("before") else None
+        if record.slots.get(slot) != before:
+            drain(ctx, Colour.BLUE)  # it gets nothing new, and is stopped next: what it was given, it may still answer
         there = ctx.daemon.container(before.container_id) if before else None
         if before is not None and there is not None and there.running:
             face.aim(slot, targets_of(ctx, record, before))
@@ -153,6 +156,7 @@ class ReleaseRequests(Passive):
         del step, prior
         blue = ctx.need(Colour.BLUE)
         see_runs(ctx, blue.id, blue.name)
+        ctx.blue_let_in = blue.started_at
         face_of(ctx).release(alone=hold_of(ctx.edge))
 
     def undo(self, ctx: Context, step: Step, prior: Prior) -> None:
@@ -165,11 +169,28 @@ class ReleaseRequests(Passive):
 
 
 class TrustBlue(Passive):
-    """Ends the hold for what blue cannot take: from now on it fails as it would have before."""
+    """Ends the hold for what blue cannot take, if blue is well to the last: from now on that fails."""
 
     def apply(self, ctx: Context, step: Step, prior: Prior) -> None:
-        """Let nothing wait any more, on either kind of port."""
+        """Let nothing wait any more, on either kind of port.
+
+        Raises:
+            StepError: blue died since it was let in, though somebody may have started it again, or does not answer.
+
+        """
         del step, prior
+        blue = ctx.need(Colour.BLUE)
+        see_runs(ctx, blue.id, blue.name)
+        wrong = alive(ctx, Colour.BLUE)
+        if ctx.blue_let_in not in {None, blue.started_at}:
+            wrong = f"it died and was started again at {blue.started_at}"
+        if wrong is not None:
+            raise StepError(
+                "watch-failed",
+                f"{ctx.plan.called(Colour.BLUE)} stopped answering once it alone served: {wrong}",
+                evidence=describe_health(ctx, Colour.BLUE),
+                hint=f"docker compose logs {ctx.plan.blue}",
+            )
         face_of(ctx).release()
 
 

@@ -23,7 +23,7 @@ class Made:
         self.folder = folder
         self.face = HaproxyFace(folder, (EdgePort(80, Mode.HTTP, (), "/health"),), Edge())
         self.face.write({Slot.A: GREEN}, Slot.A)
-        self.refuse = {}
+        self.refuse, self.stat = {}, "# pxname,svname,\np80,wait,\n"
         self.there = Answering(folder / "admin.sock", self._say)
 
     def _say(self, line):
@@ -31,11 +31,11 @@ class Made:
             if part in line:
                 del self.refuse[part]
                 return f"{said}\n\n"
-        return "\n"
+        return f"{self.stat}\n" if line.strip() == "show stat" else "\n"
 
     def told(self):
         """Return what HAProxy was told since the last look."""
-        return self.there.commands()
+        return [command for command in self.there.commands() if command != "show stat"]
 
 
 @pytest.fixture
@@ -159,6 +159,16 @@ def test_who_is_alone_gets_a_waiting_room_first(made):
     assert made.told() == [f"{HOLD} 10:2000:50.000"]
     assert load(made.folder).alone == load(made.folder).hold == Hold(10, 2.0, 50)
     assert "server wait abns@cutover-wait-80 weight 256\n" in (made.folder / "haproxy.cfg").read_text()
+
+
+def test_an_edge_of_an_older_cutover_is_let_go_all_the_same(made):
+    """It was started without waiting rooms: nothing is said of them, and nothing of them is kept."""
+    made.stat = "# pxname,svname,\np80,a,\n"
+    made.face.hold(Hold(10, 2.0, 50))
+    made.told()
+    made.face.release(alone=Hold(10, 2.0, 50))
+    assert made.told() == [f"{HOLD} off"]
+    assert (load(made.folder).hold, load(made.folder).alone) == (None, None)
 
 
 def test_what_makes_no_sense_is_refused(made):
