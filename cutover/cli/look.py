@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cutover.cli.options import PROJECT_OPTIONS, SWAP_OPTIONS, gathered, guarded, with_options
+
+if TYPE_CHECKING:
+    from cutover.ports.table import Row
+
+WATCH_S = 2.0
 
 
 @click.command()
@@ -77,23 +82,43 @@ def history(**given: Any) -> int:
 @click.command()
 @click.argument("service", required=False)
 @with_options(PROJECT_OPTIONS)
+@click.option("--no-ask", is_flag=True, help="Open no connection: leave out what each port speaks.")
+@click.option("--watch", is_flag=True, help="Look again every two seconds until Ctrl-C.")
 @guarded
-def ports(service: str | None, **given: Any) -> int:
-    """Print what each service publishes, who holds it on the host, and what listens inside."""
-    from cutover.cli.render import show_json, table  # noqa: PLC0415
-    from cutover.flow.look import ports_of  # noqa: PLC0415
+def ports(service: str | None, *, no_ask: bool, watch: bool, **given: Any) -> int:
+    """Print each port: declared, published, bound on the host by whom, listened on inside, and what it speaks.
+
+    A port that says nothing of its own accord is asked one question, `OPTIONS * HTTP/1.0`, which changes nothing.
+    """
+    import time  # noqa: PLC0415
+
+    from cutover.flow.look_ports import ports_of  # noqa: PLC0415
     from cutover.flow.session import opened  # noqa: PLC0415
 
     with opened(gathered(given)) as session:
-        rows = ports_of(session, service)
-    if given["as_json"]:
-        show_json({"ports": rows})
-    elif rows:
-        columns = ["service", "state", "published", "target", "inside", "held by"]
-        table("", columns, [[str(r[c]) for c in columns] for r in rows])
+        while True:
+            rows, troubles = ports_of(session, service, ask=not no_ask)
+            if watch:
+                click.clear()
+            _show_ports(rows, troubles, as_json=given["as_json"])
+            if not watch:
+                return 0
+            time.sleep(WATCH_S)
+
+
+def _show_ports(rows: list[Row], troubles: list[str], *, as_json: bool) -> None:
+    from cutover.cli.render import show_json, table  # noqa: PLC0415
+    from cutover.ports.table import COLUMNS  # noqa: PLC0415
+
+    if as_json:
+        show_json({"ports": [row.as_dict() for row in rows], "unknown": troubles})
+        return
+    if rows:
+        table("", list(COLUMNS), [list(row.cells()) for row in rows])
     else:
-        click.echo("no container of this project publishes or listens on anything: docker compose ps -a")
-    return 0
+        click.echo("no service of this project declares, publishes or listens on a port: docker compose ps -a")
+    for line in troubles:
+        click.echo(line, err=True)
 
 
 @click.command()

@@ -16,7 +16,7 @@ VERBS = {
     "plan": ("cutover.cli.look", "Print what `swap` would do, and change nothing."),
     "status": ("cutover.cli.look", "Who serves the legacy ports, and what can be rolled back."),
     "history": ("cutover.cli.look", "The runs of this project."),
-    "ports": ("cutover.cli.look", "What is published, and what listens inside the containers."),
+    "ports": ("cutover.cli.look", "Each port: declared, published, bound, listened on inside, and what it speaks."),
     "probe": ("cutover.cli.look", "Ask one question of a service."),
     "rollback": ("cutover.cli.act", "Give the ports back to green."),
     "commit": ("cutover.cli.act", "Close a swap: green's container is removed."),

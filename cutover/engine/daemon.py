@@ -79,15 +79,19 @@ class Daemon:
         """Return the library's client, for the modules of this package only."""
         return self._client.api
 
-    def run_once(self, image: str, argv: list[str], **options: Any) -> None:
-        """Run a command in a container of its own, which is removed afterwards; `options` are those of the library.
+    def run_once(self, image: str, argv: list[str], **options: Any) -> bytes:
+        """Run a command in a container of its own, which is removed afterwards, and return its output.
+
+        `options` are those of the library.
 
         Raises:
             EngineError: the command is not there, or failed.
 
         """
         with translated(f"Running {argv[0]} in a container of {image}"):
-            self._client.containers.run(image, argv, remove=True, **options)
+            output = self._client.containers.run(image, argv, remove=True, **options)
+        assert isinstance(output, bytes)
+        return output
 
     # -- containers --------------------------------------------------------------------------------------------------
 

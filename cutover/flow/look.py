@@ -1,8 +1,7 @@
-"""What the verbs that look show: status, history, ports, one probe."""
+"""What the verbs that look show: status, history, one probe."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from cutover.errors import UsageError
@@ -12,11 +11,8 @@ from cutover.flow.plan import images_in, what_of
 from cutover.flow.request import Options
 from cutover.flow.runs import Result, Run, is_canary
 from cutover.flow.session import Session, opened
-from cutover.model import Answer, Container
-from cutover.ports.inside import look_inside
+from cutover.model import Answer
 from cutover.probes import ask, parse
-
-COMMAND_LENGTH = 48
 
 
 def status_of(session: Session) -> dict[str, Any]:
@@ -128,61 +124,6 @@ def _row(run: Run) -> dict[str, Any]:
         "silence": "" if stall is None else f"{stall:.3f} s",
         "committed": bool((run.result or {}).get("committed")),
     }
-
-
-def ports_of(session: Session, service: str | None) -> list[dict[str, Any]]:
-    """Return a row for each port that a service publishes, wants, or listens on inside.
-
-    Raises:
-        UsageError: there is no such service.
-
-    """
-    project = session.name_project()
-    containers = session.daemon.containers(project)
-    names = {c.service for c in containers}
-    if service is not None and service not in names:
-        raise UsageError(
-            "unknown-service",
-            f"No container of project {project} belongs to a service {service!r}.",
-            evidence=[f"services with containers: {', '.join(sorted(names)) or 'none'}"],
-            hint="docker compose ps -a",
-        )
-    everyone = session.daemon.containers()
-    return [row for c in containers if service in {None, c.service} for row in _rows(session, c, everyone)]
-
-
-def _rows(session: Session, container: Container, everyone: list[Container]) -> Iterator[dict[str, Any]]:
-    listening = _listening(session, container)
-    seen = set()
-    for binding in sorted(set(container.wanted) | set(container.published)):
-        seen.add(binding.target)
-        holder = next((c for c in everyone if c.publishes(binding.host_port, binding.protocol)), None)
-        yield {
-            "service": container.service,
-            "state": "parked" if container.parked else str(container.state),
-            "published": str(binding.host_port) if binding in container.published else f"({binding.host_port})",
-            "target": str(binding.target),
-            "inside": listening.get(binding.target, "nobody listens" if container.running else ""),
-            "held by": holder.name if holder else "nobody",
-        }
-    for port, where in sorted(listening.items()):
-        if port not in seen:
-            yield {
-                "service": container.service,
-                "state": str(container.state),
-                "published": "",
-                "target": str(port),
-                "inside": where,
-                "held by": "",
-            }
-
-
-def _listening(session: Session, container: Container) -> dict[int, str]:
-    """Return where a container listens, by port; what could not be read is said."""
-    if not container.running:
-        return {}
-    found = look_inside(container, run_inside=lambda argv: session.daemon.run_inside(container.id, list(argv)))
-    return {x.port: f"{x.address}" + (f" ({x.command[:COMMAND_LENGTH]})" if x.command else "") for x in found.listeners}
 
 
 def ask_once(options: Options, text: str, inside: str | None, timeout_s: float) -> Answer:

@@ -20,8 +20,8 @@ import pytest
 from cutover.edge.channel import connected
 from cutover.edge.composefile import EdgeFile, render
 from cutover.edge.shape import EdgePort, Mode
-from cutover.edge.zmtp import greet
 from cutover.model import PortBinding
+from cutover.wire.zmtp import greet
 from tests.scenarios.rig import free_ports
 
 pytestmark = pytest.mark.engine

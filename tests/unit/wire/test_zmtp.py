@@ -8,7 +8,7 @@ import time
 import pytest
 import zmq
 
-from cutover.edge.zmtp import MECHANISM, SIGNATURE, Peer, begins, greet
+from cutover.wire.zmtp import MECHANISM, SIGNATURE, Peer, begins, greet
 from tests.unit.edge.talkers import HOST, answering, bound, saying, serving
 
 KINDS = ("PAIR", "PUB", "SUB", "REQ", "REP", "DEALER", "ROUTER", "PULL", "PUSH", "XPUB", "XSUB")

@@ -36,6 +36,10 @@ class Peer:
     mechanism: str | None = None
     socket_type: str | None = None
 
+    def __str__(self) -> str:
+        told = [self.socket_type or "", "" if self.mechanism in {None, "NULL"} else str(self.mechanism)]
+        return " ".join(["ZMTP {}.{}".format(*self.version), *filter(None, told)])
+
 
 def greet(host: str, port: int, timeout_s: float = 2.0) -> Peer | None:
     """Return who speaks ZMTP at `host:port`, None where nobody does or nobody answers."""

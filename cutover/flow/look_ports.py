@@ -1,0 +1,108 @@
+"""Where every port of a project stands: declared, published, bound on the host, listened on inside, and who speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from cutover.edge.image import edge_image_name
+from cutover.engine.daemon import Daemon
+from cutover.errors import RefusedError, UsageError
+from cutover.flow.session import Session
+from cutover.model import Container, Protocol
+from cutover.ports.host import host_listeners
+from cutover.ports.inside import Inside, Source, look_inside
+from cutover.ports.sockets import TABLES
+from cutover.ports.table import Declared, Row, Seen, declared, rows
+from cutover.wire.speech import Speech, Tongue, speech
+
+ASK_S = 1.5
+LISTEN_S = 0.3
+AT_ONCE = 16
+EPHEMERAL_FROM = 32768
+"""A listener above this that nobody declared is a worker's own, most likely: it is shown, and not asked."""
+
+
+def ports_of(session: Session, service: str | None, *, ask: bool = True) -> tuple[list[Row], list[str]]:
+    """Return a row for each port, and what could not be found out, in sentences.
+
+    `ask`: find out what each port speaks, too; see `cutover.wire.speech` for the one question that is asked.
+
+    Raises:
+        UsageError: there is no such service.
+        EngineError: the Engine does not answer.
+
+    """
+    project, daemon = session.name_project(), session.daemon
+    services, troubles = _declared(session)
+    everyone = daemon.containers()
+    mine = [c for c in everyone if c.project == project]
+    names = {c.service for c in mine} | services.keys()
+    if service is not None and service not in names:
+        raise UsageError(
+            "unknown-service",
+            f"Project {project} has no service {service!r}.",
+            evidence=[f"its services: {', '.join(sorted(names)) or 'none'}"],
+            hint="docker compose ps -a",
+        )
+    wanted = [c for c in mine if service in {None, c.service}]
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+        inside = list(pool.map(lambda c: inside_of(daemon, c), wanted))
+        asked = [(c, port) for c, i in zip(wanted, inside, strict=True) for port in _to_ask(c, i)] if ask else []
+        said = dict(zip(((c.id, p) for c, p in asked), pool.map(lambda a: speech_of(daemon, *a), asked), strict=True))
+    seen = [
+        Seen(c, i, {port: str(heard) for (owner, port), heard in said.items() if owner == c.id})
+        for c, i in zip(wanted, inside, strict=True)
+    ]
+    if not daemon.address.local:
+        troubles.append(
+            "the Engine is on another host: who holds its ports, and what they speak, is not seen from here"
+        )
+    host = host_listeners() if daemon.address.local else []
+    shown = {name: services[name] for name in services if service in {None, name}}
+    return rows(shown, seen, everyone, host), troubles
+
+
+def _declared(session: Session) -> tuple[dict[str, tuple[Declared, ...]], list[str]]:
+    """Return what the compose files declare; where Compose rejects them, nothing, and why."""
+    try:
+        model = session.stack.config()
+    except RefusedError as error:
+        return {}, [f"what the compose files declare is unknown: {error.message}", *error.evidence]
+    services: Mapping[str, Mapping[str, object]] = model.get("services") or {}
+    return {name: declared(service) for name, service in services.items()}, []
+
+
+def inside_of(daemon: Daemon, container: Container) -> Inside:
+    """Return what is open inside a container: by `/proc`, else by its own `cat`, else by a helper beside it."""
+    found = look_inside(container, run_inside=lambda argv: daemon.run_inside(container.id, list(argv)))
+    image = edge_image_name()
+    if found.source is not Source.NONE or not container.running or daemon.image_id(image) is None:
+        return found
+
+    def beside(argv: object) -> bytes:
+        del argv
+        tables = [f"/proc/{table}" for table in TABLES]
+        return daemon.run_once(image, ["cat", *tables], network_mode=f"container:{container.id}", cap_drop=["ALL"])
+
+    again = look_inside(container, run_inside=beside)
+    return found if again.source is Source.NONE else again
+
+
+def speech_of(daemon: Daemon, container: Container, port: int) -> Speech:
+    """Say what a port inside a container speaks, asked at its own address; its host's where it has none."""
+    address = next((e.ip for e in container.endpoints if e.ip), "127.0.0.1")
+    if not daemon.address.local:
+        return Speech(Tongue.NOBODY, why="not asked: the Engine is on another host")
+    return speech(address, port, timeout_s=ASK_S, patience_s=LISTEN_S)
+
+
+def _to_ask(container: Container, inside: Inside) -> list[int]:
+    """Return the TCP ports that somebody else could ask: those published or wanted, and what listens beside them."""
+    if not container.running:
+        return []
+    mine = {b.target for b in (*container.published, *container.wanted) if b.protocol is Protocol.TCP}
+    open_ = {x.port for x in inside.listeners if x.protocol is Protocol.TCP and not x.loopback_only}
+    if inside.source is Source.NONE:
+        return sorted(mine)
+    return sorted(port for port in open_ if port in mine or port < EPHEMERAL_FROM)
