@@ -160,15 +160,24 @@ class Severity(StrEnum):
     INFO = "info"
 
 
+class Certainty(StrEnum):
+    """How sure a finding is: seen, told by signs that hardly mean anything else, or only one way to read them."""
+
+    CERTAIN = "certain"
+    LIKELY = "likely"
+    POSSIBLE = "possible"
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A diagnosis: what is wrong, the evidence, the cure. `code` is stable."""
+    """A diagnosis: what is wrong, the evidence, the cure, and how sure it is. `code` is stable."""
 
     code: str
     severity: Severity
     message: str
     evidence: tuple[str, ...] = ()
     cure: str | None = None
+    sure: Certainty = Certainty.CERTAIN
 
 
 @dataclass(frozen=True, slots=True)

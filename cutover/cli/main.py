@@ -17,6 +17,7 @@ VERBS = {
     "status": ("cutover.cli.look", "Who serves the legacy ports, and what can be rolled back."),
     "history": ("cutover.cli.look", "The runs of this project."),
     "ports": ("cutover.cli.look", "Each port: declared, published, bound, listened on inside, and what it speaks."),
+    "doctor": ("cutover.cli.doctor", "Why a service does not answer: what is wrong, the evidence, the next command."),
     "probe": ("cutover.cli.look", "Ask one question of a service."),
     "rollback": ("cutover.cli.act", "Give the ports back to green."),
     "commit": ("cutover.cli.act", "Close a swap: green's container is removed."),

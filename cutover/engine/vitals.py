@@ -38,6 +38,7 @@ class Vitals:
     oom_killed: bool = False
     error: str = ""
     settings: tuple[PortSetting, ...] = ()
+    health_command: tuple[str, ...] = ()
 
 
 def vitals_of(daemon: Daemon, container_id: str) -> Vitals:
@@ -57,6 +58,7 @@ def vitals_from(details: Mapping[str, Any]) -> Vitals:
         oom_killed=bool(state.get("OOMKilled")),
         error=str(state.get("Error") or ""),
         settings=(*_of_environment(config.get("Env") or ()), *_of_command(command)),
+        health_command=tuple((config.get("Healthcheck") or {}).get("Test") or ()),
     )
 
 

@@ -9,7 +9,7 @@ from cutover.engine.vitals import vitals_of
 from cutover.flow.ready import Place
 from cutover.flow.session import Session
 from cutover.model import Container, Health, PortBinding, Protocol
-from cutover.ports.diagnose import Facts, Probed, Setting
+from cutover.ports.facts import Facts, Probed, Setting
 from cutover.ports.inside import Source, look_inside
 from cutover.probes import ask
 
@@ -38,7 +38,7 @@ def gather(session: Session, container: Container, bindings: Sequence[PortBindin
         health_output="" if now.health is Health.NONE else daemon.last_health_output(container.id),
         oom_killed=vitals.oom_killed,
         engine_error=vitals.error,
-        seconds=_seconds_since(session, now.started_at),
+        seconds=seconds_since(session, now.started_at),
     )
 
 
@@ -48,7 +48,7 @@ def _asked(place: Place, bindings: Sequence[PortBinding]) -> Probed:
     return Probed(answer.probe, target, answer.ok, answer.replied, answer.detail)
 
 
-def _seconds_since(session: Session, started_at: str) -> float:
+def seconds_since(session: Session, started_at: str) -> float:
     """Return how long ago Docker's RFC 3339 text was, 0 where it says nothing."""
     try:
         then = datetime.fromisoformat(started_at)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from cutover.clock import Clock
 from cutover.model import Finding
-from cutover.ports.diagnose import Facts, diagnose
+from cutover.ports.diagnose import diagnose
+from cutover.ports.facts import Facts
 
 SURE = frozenset({"port-mismatch"})
 """A service that listens where its own settings say, and not where Docker leads, has made up its mind."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from cutover.flow.teststack_sure import LOOK_EVERY_S, TIMES, Sure
 from cutover.model import Container, ContainerState, Listener
-from cutover.ports.diagnose import Facts, Setting
+from cutover.ports.facts import Facts, Setting
 from tests.unit.flow.world import FakeClock
 
 CONTAINER = Container("t" * 64, "shop-new_test", "shop", "new_test", ContainerState.RUNNING)

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from cutover.model import Container, ContainerState, Health, Listener, Protocol, Severity
-from cutover.ports.diagnose import Facts, Probed, Setting, diagnose
+from cutover.ports.diagnose import diagnose
+from cutover.ports.facts import Facts, Probed, Setting
 
 BLUE = Container("b" * 64, "shop-new_test-1", "shop", "new_test", ContainerState.RUNNING)
 EVERY = "0.0.0.0"

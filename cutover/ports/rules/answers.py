@@ -1,0 +1,144 @@
+"""What comes back: nothing, late, in another language, or that all is not well."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from cutover.model import Certainty, Finding, Health
+from cutover.ports.facts import Facts, Probed
+from cutover.ports.rules.common import LOG_LINES, error, log
+from cutover.wire.speech import Speech, Tongue
+
+ANSWER_REQ = frozenset({"REP", "ROUTER", None})
+"""The sockets that answer a REQ client; None: it did not tell."""
+HEALTHY = re.compile(r"health|ready|live|status|ping", re.IGNORECASE)
+NOT_FOUND = re.compile(r"executable file not found|not found|no such file", re.IGNORECASE)
+THREAD_DIED = re.compile(r"Exception in thread |Unhandled exception|panicked at|Traceback \(most recent call last\)")
+
+
+def unhealthy(facts: Facts) -> Iterator[Finding]:
+    """Say that the healthcheck fails, or cannot be run at all."""
+    container = facts.container
+    if not container.running or container.health is Health.NONE:
+        return
+    output = [f"healthcheck: {line}" for line in facts.health_output.splitlines()[-LOG_LINES:]]
+    command = next((word for word in facts.health_command if word not in {"CMD", "CMD-SHELL"}), "").split(" ")[0]
+    if command and command in facts.health_output and NOT_FOUND.search(facts.health_output):
+        yield error(
+            "healthcheck-missing",
+            f"The healthcheck of {container.name} cannot be run: its image has no {command}.",
+            [f"healthcheck: {' '.join(facts.health_command)}", *output],
+            f"install {command} in the image, or ask with what is there (python3 -c ..., wget)",
+        )
+    elif container.health is Health.UNHEALTHY:
+        message = f"The healthcheck of {container.name} failed {container.failing_streak} times in a row."
+        yield error("unhealthy", message, output or ["healthcheck: no output"], "docker inspect; see its healthcheck")
+
+
+def answers(facts: Facts) -> Iterator[Finding]:
+    """Say of each failed probe why it failed, where somebody listens."""
+    if not facts.container.running:
+        return
+    for probed in facts.probed:
+        if not probed.ok and facts.reachable(probed.target):
+            yield _why(facts, probed, facts.speaks.get(probed.target))
+
+
+def _why(facts: Facts, probed: Probed, heard: Speech | None) -> Finding:
+    if heard is not None and (told := _other_language(facts, probed, heard)):
+        return told
+    if probed.late_s is not None:
+        return error(
+            "slow-reply",
+            f"{facts.container.name} answers on {probed.target} after {probed.late_s:.1f} s; its client waits for "
+            f"{probed.timeout_s:g} s.",
+            [f"probe {probed.probe}", *log(facts)],
+            f"a timeout above {probed.late_s:.0f} s in the client, or find out what takes so long",
+        )
+    if probed.replied:
+        return _wrong(facts, probed)
+    if probed.kind == "zmq" and heard is not None and heard.tongue is Tongue.ZMTP:
+        return _not_reading(facts, probed)
+    message = f"{facts.container.name} listens on {probed.target} and does not answer: {probed.detail}."
+    return error("no-answer", message, [f"probe {probed.probe}", *log(facts)], f"docker logs {facts.container.name}")
+
+
+def _other_language(facts: Facts, probed: Probed, heard: Speech) -> Finding | None:
+    """Say that the client and the service do not speak the same, where that is seen."""
+    evidence = [f"probe {probed.probe}: {probed.detail}", f"port {probed.target} inside: {heard}"]
+    name, peer = facts.container.name, heard.peer
+    asks_zmq = probed.kind == "zmq"
+    if peer is None or not asks_zmq:
+        speaks = {"zmq": Tongue.ZMTP, "http": Tongue.HTTP, "https": Tongue.TLS}.get(probed.kind)
+        known = heard.tongue not in {Tongue.TCP, Tongue.SILENT, Tongue.NOBODY, Tongue.HUNG_UP}
+        if speaks is None or heard.tongue is speaks or not known:
+            return None
+        return error(
+            "wrong-protocol",
+            f"{name} speaks {heard} on {probed.target}, and is asked over {probed.kind}.",
+            evidence,
+            "publish the port that speaks it, or ask this one as it speaks",
+        )
+    if peer.mechanism not in {None, "NULL"}:
+        return error(
+            "wrong-mechanism",
+            f"{name} wants {peer.mechanism} on {probed.target}, and is asked without: libzmq drops such a client, and "
+            "says nothing.",
+            evidence,
+            f"give the client its {peer.mechanism} keys, or start the service without",
+        )
+    if peer.socket_type not in ANSWER_REQ:
+        return error(
+            "wrong-socket-type",
+            f"{name} has a {peer.socket_type} socket on {probed.target}: it never answers a request.",
+            evidence,
+            f"bind a REP or ROUTER socket there, or connect what belongs to {peer.socket_type}",
+        )
+    return None
+
+
+def _not_reading(facts: Facts, probed: Probed) -> Finding:
+    died = [f"log: {line}" for line in facts.log if THREAD_DIED.search(line)]
+    waits = [f"port {probed.target} inside: {facts.queues[probed.target]}"] if probed.target in facts.queues else []
+    why = "its log shows an exception that nobody caught" if died else "its request loop does not read"
+    return error(
+        "not-reading",
+        f"{facts.container.name} shakes hands on {probed.target} and never replies: {why}; that libzmq still accepts "
+        "is the work of its own thread.",
+        [
+            f"probe {probed.probe}: {probed.detail}",
+            *waits,
+            *(f"thread: {line}" for line in facts.stack),
+            *(died or []),
+            *log(facts),
+        ],
+        f"docker logs {facts.container.name}; py-spy dump --pid {facts.container.pid}; then restart it",
+        Certainty.CERTAIN if died or facts.stack else Certainty.LIKELY,
+    )
+
+
+def _wrong(facts: Facts, probed: Probed) -> Finding:
+    evidence = [f"probe {probed.probe}", *log(facts)]
+    if probed.kind in {"http", "https"} and HEALTHY.search(probed.path):
+        message = f"{facts.container.name} answers on {probed.target}, and says that it is not well: {probed.detail}."
+        return error("health-not-ok", message, evidence, f"docker logs {facts.container.name}")
+    message = f"{facts.container.name} answers on {probed.target}, and not as expected: {probed.detail}."
+    return error("wrong-answer", message, evidence, "mend the service, or `expect` of the probe in cutover.yaml")
+
+
+def other_network(facts: Facts) -> Iterator[Finding]:
+    """Say that a service which depends on this one shares no network with it."""
+    mine = {e.network for e in facts.container.endpoints}
+    for dependant in facts.dependants:
+        if mine and dependant.networks and not mine & set(dependant.networks):
+            yield error(
+                "other-network",
+                f"{dependant.service} depends on {facts.container.service} and shares no network with it: neither its "
+                "name nor its address leads anywhere from there.",
+                [
+                    f"{facts.container.service}: {', '.join(sorted(mine))}",
+                    f"{dependant.service}: {', '.join(sorted(dependant.networks))}",
+                ],
+                f"add one of {', '.join(sorted(mine))} to the networks of {dependant.service}",
+            )
