@@ -135,6 +135,7 @@ def facts_of(ward: Ward, container: Container) -> Facts:
     targets = tuple(dict.fromkeys(b.target for b in bindings if b.protocol is Protocol.TCP))
     here = _spoken(ward, container, targets, inside)
     probed = tuple(_asked(ward, container, spec, bindings) for spec in _mine(ward, bindings))
+    container = daemon.container(container.id) or container  # it may have died over a question
     facts = Facts(
         container=container,
         log=tuple(daemon.logs(container.id, tail=LOG_LINES)),
@@ -153,6 +154,7 @@ def facts_of(ward: Ward, container: Container) -> Facts:
         ephemeral=_ephemeral(ward),
         health_command=vitals.health_command,
         dependants=_dependants(ward, container),
+        test_stack=False,
     )
     stuck = any(f.code == "not-reading" for f in diagnose(facts))
     return replace(facts, stack=_stack(container)) if stuck else facts

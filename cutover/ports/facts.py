@@ -67,7 +67,7 @@ class Facts:
     `speaks` is what was heard at each port inside, `refused` the ports at which its IPv4 address took no connection.
     `conflicts` are what holds the host ports that it wants and has not; `ephemeral` is the host's own range for
     outgoing connections; `health_command` its healthcheck as Docker runs it; `stack` what its threads do, as `py-spy`
-    told.
+    told. `test_stack`: it is one of cutover's own, which `cutover up` starts.
     """
 
     container: Container
@@ -89,6 +89,7 @@ class Facts:
     health_command: tuple[str, ...] = ()
     dependants: tuple[Dependant, ...] = ()
     stack: tuple[str, ...] = ()
+    test_stack: bool = True
 
     @property
     def gone(self) -> bool:

@@ -87,7 +87,9 @@ def _nothing(facts: Facts, target: int) -> Iterator[Finding]:
         "nothing-listens",
         f"Nobody listens on {target} inside {facts.container.name}, {facts.seconds:.0f} s after its start.",
         evidence,
-        f"it may still be loading: cutover up {facts.container.service} --ready-timeout {longer}; else see its log",
+        f"it may still be loading: cutover up {facts.container.service} --ready-timeout {longer}; else see its log"
+        if facts.test_stack
+        else f"have it listen on 0.0.0.0:{target}; docker logs {facts.container.name}",
     )
 
 

@@ -21,7 +21,7 @@ from cutover.flow.teststack import NotReadyError, UpRequest, up
 from cutover.flow.teststack_start import PortGoneError
 from cutover.flow.teststack_target import Target
 from cutover.model import Container, ContainerState, PortBinding
-from cutover.ports.diagnose import Facts
+from cutover.ports.facts import Facts
 from tests.unit.flow.world import FakeClock
 
 BLUE = Container("b" * 64, "shop-new_test-1", "shop", "new_test", ContainerState.EXITED, exit_code=1)
