@@ -10,7 +10,8 @@ from cutover.ports.catalogue import CATALOGUE, document
 
 PACKAGE = Path(cutover.__file__).parent
 CODE = re.compile(
-    r"(?:\berror|Finding)\(\s*\"([a-z0-9-]+)\"|return \"([a-z]+-[a-z-]+)\"|\"([a-z-]+)\" if conflict|else \"([a-z-]+)\"\n"
+    r"(?:\berror|Finding)\(\s*\"([a-z0-9-]+)\""
+    r"|return \"([a-z]+-[a-z-]+)\"|\"([a-z-]+)\" if conflict|else \"([a-z-]+)\"\n"
 )
 
 

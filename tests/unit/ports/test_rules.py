@@ -1,0 +1,158 @@
+"""What the doctor knows beside what a test stack is told: one fact each, and the code that it must have."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from cutover.model import Certainty, Container, ContainerState, Endpoint, Health, Listener, PortBinding, Severity
+from cutover.ports.catalogue import CATALOGUE
+from cutover.ports.diagnose import diagnose
+from cutover.ports.facts import Dependant, Facts, Probed, Queue, Setting
+from cutover.ports.published import Conflict
+from cutover.wire.speech import Speech, Tongue
+from cutover.wire.zmtp import Peer
+
+BLUE = Container(
+    "b" * 64,
+    "shop-suite-1",
+    "shop",
+    "suite",
+    ContainerState.RUNNING,
+    published=(PortBinding("", 5570, 5570),),
+    wanted=(PortBinding("", 5570, 5570),),
+    endpoints=(Endpoint("shop_default", "n", "172.21.0.6"),),
+)
+GONE = replace(BLUE, state=ContainerState.EXITED, exit_code=1)
+CREATED = replace(BLUE, state=ContainerState.CREATED, published=())
+FOREIGN = Conflict(BLUE.wanted[0], listener=Listener("0.0.0.0", 5570, pid=812, command="nc -l 5570"))
+STALE = "/usr/sbin/docker-proxy -proto tcp -host-ip 0.0.0.0 -host-port 5570 -container-ip 172.21.0.9 -container-port 1"
+ASKED = Probed("zmq://:5570", 5570, ok=False, detail="no reply", kind="zmq", timeout_s=2.0)
+TAKEN = replace(FOREIGN, listener=None, container=BLUE, held=BLUE.wanted[0])
+HTTP = replace(ASKED, probe="http://:5570/health", kind="http", path="/health")
+REP = Speech(Tongue.ZMTP, peer=Peer((3, 1), "NULL", "REP"))
+
+
+def facts(**changes: Any) -> Facts:
+    """Return the facts of a service that does all that it should, with some of them changed."""
+    well = Facts(BLUE, ("ready",), (5570,), (Listener("0.0.0.0", 5570),), seconds=30.0, speaks={5570: REP})
+    return replace(well, **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "telling"),
+    [
+        ({"container": GONE, "log": ("x", "ModuleNotFoundError: No module named 'torch'")}, "died-on-import", "torch"),
+        ({"container": GONE, "log": ("IndentationError: unexpected indent",)}, "died-on-import", "unexpected indent"),
+        (
+            {"log": ("zmq.error.ZMQError: Address already in use (addr='tcp://*:8721')",)},
+            "port-wanted-twice",
+            "port 8721",
+        ),
+        ({"container": CREATED, "conflicts": (FOREIGN,)}, "host-port-foreign", "process 812 (nc -l 5570)"),
+        (
+            {
+                "container": CREATED,
+                "conflicts": (TAKEN,),
+            },
+            "host-port-container",
+            "container shop-suite-1",
+        ),
+        (
+            {
+                "container": CREATED,
+                "conflicts": (replace(FOREIGN, listener=Listener("0.0.0.0", 5570, pid=9, command=STALE)),),
+            },
+            "stale-proxy",
+            "leads to no container",
+        ),
+        ({"container": CREATED, "engine_error": "no such device"}, "not-started", "never started"),
+        ({"container": replace(BLUE, state=ContainerState.PAUSED)}, "paused", "is paused"),
+        ({"listeners": (), "log": ("loading model shards: 40%",)}, "still-starting", "started 30 s ago"),
+        (
+            {"listeners": (Listener("::", 5570),), "refused": frozenset({5570}), "probed": (ASKED,)},
+            "ipv6-only",
+            "takes IPv6 alone",
+        ),
+        (
+            {
+                "container": replace(BLUE, health=Health.UNHEALTHY),
+                "health_command": ("CMD", "curl", "-f", "http://localhost"),
+                "health_output": 'exec: "curl": executable file not found in $PATH',
+            },
+            "healthcheck-missing",
+            "no curl",
+        ),
+        ({"probed": (ASKED,)}, "not-reading", "shakes hands on 5570"),
+        ({"probed": (replace(ASKED, replied=True, late_s=4.1),)}, "slow-reply", "after 4.1 s"),
+        ({"probed": (ASKED,), "speaks": {5570: Speech(Tongue.HTTP, status=200)}}, "wrong-protocol", "speaks HTTP"),
+        ({"probed": (HTTP,)}, "wrong-protocol", "asked over http"),
+        (
+            {"probed": (ASKED,), "speaks": {5570: replace(REP, peer=Peer((3, 1), "CURVE"))}},
+            "wrong-mechanism",
+            "wants CURVE",
+        ),
+        (
+            {"probed": (ASKED,), "speaks": {5570: replace(REP, peer=Peer((3, 1), "NULL", "XPUB"))}},
+            "wrong-socket-type",
+            "XPUB socket",
+        ),
+        (
+            {"probed": (replace(HTTP, replied=True, detail="status 503"),), "speaks": {5570: Speech(Tongue.HTTP)}},
+            "health-not-ok",
+            "status 503",
+        ),
+        ({"dependants": (Dependant("web", ("shop_front",)),)}, "other-network", "shares no network"),
+    ],
+)
+def test_each_fault_comes_first_under_its_code(changes: dict[str, Any], code: str, telling: str) -> None:
+    """An error, in the catalogue, with a next command."""
+    found = diagnose(facts(**changes))
+    assert (found[0].code, found[0].severity) == (code, Severity.ERROR)
+    assert CATALOGUE[code].severity is Severity.ERROR
+    assert telling in found[0].message
+    assert found[0].cure
+
+
+def test_a_healthy_service_has_no_error() -> None:
+    """Whatever else is worth knowing."""
+    assert diagnose(facts()) == ()
+    job = replace(GONE, exit_code=0, published=(), wanted=())
+    assert diagnose(facts(container=job, targets=(), listeners=None)) == ()
+    old = replace(BLUE, restart_count=3)
+    assert diagnose(facts(container=old, seconds=3600.0)) == ()
+    assert diagnose(facts(dependants=(Dependant("web", ("shop_default",)), Dependant("job", ())))) == ()
+
+
+def test_a_port_that_was_named_and_is_not_published_is_a_warning() -> None:
+    """The health port of the original: started, told in the log, and nobody could ask it."""
+    listeners = (Listener("0.0.0.0", 5570), Listener("0.0.0.0", 9903))
+    (found,) = diagnose(facts(listeners=listeners, log=("Started HTTP health server on port 9903",)))
+    assert (found.code, found.severity) == ("listened-not-published", Severity.WARNING)
+    (found,) = diagnose(facts(listeners=listeners, settings=(Setting("environment HEALTH_PORT", 9903),)))
+    assert found.severity is Severity.WARNING
+    assert found.cure == "ports: [9903:9903], if somebody outside is to ask it"
+
+
+def test_what_may_happen_is_a_warning_and_what_is_meant_is_known() -> None:
+    """A port in the ephemeral range, and one that is bound to one address."""
+    here = PortBinding("127.0.0.1", 40000, 5570)
+    found = diagnose(facts(container=replace(BLUE, published=(here,), wanted=(here,)), ephemeral=(32768, 60999)))
+    assert [(f.code, f.severity) for f in found] == [
+        ("host-port-ephemeral", Severity.WARNING),
+        ("one-address", Severity.INFO),
+    ]
+
+
+def test_a_stuck_loop_is_told_as_far_as_it_is_known() -> None:
+    """Likely without an exception or a stack, certain with one; queues and threads are evidence."""
+    (found,) = diagnose(facts(probed=(ASKED,), queues={5570: Queue(0, 512)}))
+    assert found.sure is Certainty.LIKELY
+    assert "port 5570 inside: 0 connections not accepted, 512 bytes not read (Recv-Q)" in found.evidence
+    (found,) = diagnose(facts(probed=(ASKED,), log=("Exception in thread Thread-1 (loop):", "KeyError: 'id'")))
+    assert found.sure is Certainty.CERTAIN
+    assert "nobody caught" in found.message
+    (found,) = diagnose(facts(probed=(ASKED,), stack=("MainThread: wait (threading.py:320)",)))
+    assert "thread: MainThread: wait (threading.py:320)" in found.evidence
