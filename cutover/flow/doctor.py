@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -11,7 +13,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cutover.edge.image import edge_image_name
 from cutover.engine.vitals import vitals_of
 from cutover.errors import RefusedError, UsageError
 from cutover.flow.look_ports import AT_ONCE, inside_of, speech_of
@@ -20,7 +21,8 @@ from cutover.flow.session import Session
 from cutover.flow.teststack_facts import LOG_LINES, seconds_since
 from cutover.model import Container, ContainerState, Finding, Health, Listener, PortBinding, Protocol, Severity
 from cutover.ports.diagnose import diagnose
-from cutover.ports.facts import Dependant, Facts, Probed, Queue, Setting
+from cutover.ports.facts import Dependant, Facts, Named, Probed, Queue, Setting
+from cutover.ports.firewall import dropping
 from cutover.ports.host import host_listeners
 from cutover.ports.inside import Inside, Source
 from cutover.ports.published import conflicts
@@ -34,6 +36,10 @@ PATIENCE_S = 8.0
 """How long a reply is waited for that comes after the client has given up."""
 STACK_S = 3.0
 STACK_LINES = 12
+ADDRESS = re.compile(r"(?:\w+://)?(?:[^@/\s]*@)?([A-Za-z][\w-]*):(\d{2,5})(?=[/?,;\s]|$)")
+"""A host and a port, in a URL or bare, in the value of a setting."""
+SBIN = ("/usr/sbin", "/sbin")
+"""Where the firewall's tools are, if the PATH does not say."""
 EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
@@ -64,7 +70,7 @@ class Ward:
     everyone: Sequence[Container]
     host: Sequence[Listener]
     probes: Sequence[ProbeSpec]
-    image: str | None
+    firewall: str
 
 
 def examine(session: Session, service: str | None) -> tuple[list[Examined], list[str]]:
@@ -93,14 +99,13 @@ def examine(session: Session, service: str | None) -> tuple[list[Examined], list
         )
     if not daemon.address.local:
         troubles.append("the Engine is on another host: what only shows there is left out")
-    image = edge_image_name()
     ward = Ward(
         session,
         services,
         everyone,
         host_listeners() if daemon.address.local else [],
         probes_of(session.options, session.settings),
-        image if daemon.image_id(image) else None,
+        _firewall() if daemon.address.local else "",
     )
     wanted = [c for c in mine if service in {None, c.service}]
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
@@ -154,6 +159,8 @@ def facts_of(ward: Ward, container: Container) -> Facts:
         ephemeral=_ephemeral(ward),
         health_command=vitals.health_command,
         dependants=_dependants(ward, container),
+        misnamed=_misnamed(ward, container, targets),
+        firewall=dropping(ward.firewall, [e.ip for e in container.endpoints if e.ip], bindings),
         test_stack=False,
     )
     stuck = any(f.code == "not-reading" for f in diagnose(facts))
@@ -235,16 +242,46 @@ def _dependants(ward: Ward, container: Container) -> tuple[Dependant, ...]:
     return tuple(found)
 
 
+def _misnamed(ward: Ward, container: Container, targets: Sequence[int]) -> tuple[Named, ...]:
+    """Return what services that may depend on this one call it, where nobody has that name on their networks."""
+    found = []
+    for name, service in ward.services.items():
+        theirs = [c for c in ward.everyone if c.project == container.project and c.service == name and c.endpoints]
+        if container.service not in (service.get("depends_on") or {}) or not theirs:
+            continue
+        networks = {e.network for c in theirs for e in c.endpoints}
+        known = {n for c in ward.everyone for e in c.endpoints if e.network in networks for n in (c.name, *e.aliases)}
+        known |= {"localhost", *(link.split(":")[-1] for link in service.get("links") or ())}
+        known |= {re.split("[=:]", entry)[0] for entry in service.get("extra_hosts") or ()}
+        for key, value in (service.get("environment") or {}).items():
+            for host, port in ADDRESS.findall(str(value or "")):
+                if int(port) in targets and host not in known and "." not in host:
+                    found.append(Named(name, key, host, int(port)))
+    return tuple(found)
+
+
+def _firewall() -> str:
+    """Return the host's rules, nothing where they cannot be read: only root may."""
+    where = os.pathsep.join([os.environ.get("PATH", ""), *SBIN])
+    tools = [shutil.which(name, path=where) for name in ("iptables-save", "ip6tables-save")]
+    return "\n".join(_output([tool]) for tool in tools if tool)
+
+
+def _output(command: list[str]) -> str:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=STACK_S, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
 def _stack(container: Container) -> tuple[str, ...]:
     """Return what the threads of a stuck process do, where py-spy is there and may look."""
     tool = shutil.which("py-spy")
     if tool is None or not container.pid:
         return ()
-    command = [tool, "dump", "--json", "--nonblocking", "--pid", str(container.pid)]
     try:
-        done = subprocess.run(command, capture_output=True, timeout=STACK_S, check=True)
-        threads = json.loads(done.stdout)
-    except (OSError, subprocess.SubprocessError, ValueError):
+        threads = json.loads(_output([tool, "dump", "--json", "--nonblocking", "--pid", str(container.pid)]) or "[]")
+    except ValueError:
         return ()
     frames = [
         f"{thread.get('thread_name') or thread.get('thread_id')}: {frame['name']} ({frame['filename']}:{frame['line']})"

@@ -166,6 +166,16 @@ CATALOGUE: Final[Mapping[str, Entry]] = {
         "the networks of both",
         "put both on one network",
     ),
+    "alias-missing": _error(
+        "Another service asks for it under a name that no container on that service's networks has.",
+        "the setting that names host and port",
+        "give the container that alias, or write the right name",
+    ),
+    "firewall-drops": _error(
+        "A rule of the host's firewall drops what other machines send to it.",
+        "the rule, as `iptables-save` shows it",
+        "remove the rule, or let the port through before it",
+    ),
     "host-port-ephemeral": Entry(
         Severity.WARNING,
         "The host port lies in the range from which the kernel takes ports for outgoing connections: any of them may "

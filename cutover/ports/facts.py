@@ -60,6 +60,16 @@ class Dependant:
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """A place in a service's settings that names a host and a port which no container of its networks has."""
+
+    service: str
+    where: str
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What was seen of a container. `listeners` None: nobody could look inside; `log` has its secrets masked.
 
@@ -67,7 +77,8 @@ class Facts:
     `speaks` is what was heard at each port inside, `refused` the ports at which its IPv4 address took no connection.
     `conflicts` are what holds the host ports that it wants and has not; `ephemeral` is the host's own range for
     outgoing connections; `health_command` its healthcheck as Docker runs it; `stack` what its threads do, as `py-spy`
-    told. `test_stack`: it is one of cutover's own, which `cutover up` starts.
+    told. `misnamed` are the places that mean this service, by its port, under a name that nobody has; `firewall` the
+    rules that drop what is on its way here. `test_stack`: it is one of cutover's own, which `cutover up` starts.
     """
 
     container: Container
@@ -88,6 +99,8 @@ class Facts:
     ephemeral: tuple[int, int] | None = None
     health_command: tuple[str, ...] = ()
     dependants: tuple[Dependant, ...] = ()
+    misnamed: tuple[Named, ...] = ()
+    firewall: tuple[str, ...] = ()
     stack: tuple[str, ...] = ()
     test_stack: bool = True
 

@@ -127,6 +127,20 @@ def _wrong(facts: Facts, probed: Probed) -> Finding:
     return error("wrong-answer", message, evidence, "mend the service, or `expect` of the probe in cutover.yaml")
 
 
+def alias_missing(facts: Facts) -> Iterator[Finding]:
+    """Say that another service asks for this one, by its port, under a name that nobody has there."""
+    for named in facts.misnamed:
+        service = facts.container.service
+        yield error(
+            "alias-missing",
+            f"{named.service} asks for {named.host}:{named.port}, and no container on its networks has that name; "
+            f"{service} listens on {named.port}.",
+            [f"{named.service}: {named.where} names {named.host}:{named.port}"],
+            f"networks: {{NETWORK: {{aliases: [{named.host}]}}}} in {service}, or write {service} into {named.where}",
+            Certainty.LIKELY,
+        )
+
+
 def other_network(facts: Facts) -> Iterator[Finding]:
     """Say that a service which depends on this one shares no network with it."""
     mine = {e.network for e in facts.container.endpoints}

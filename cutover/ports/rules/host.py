@@ -33,6 +33,17 @@ def _cure(conflict: Conflict) -> str:
     return f"end that process{f' (PID {pid})' if pid else ''}, or publish another host port"
 
 
+def firewall(facts: Facts) -> Iterator[Finding]:
+    """Say which rules drop what is on its way to it; this host itself may still be answered."""
+    if facts.firewall and facts.container.running:
+        yield error(
+            "firewall-drops",
+            f"The host's firewall drops what other machines send to {facts.container.name}.",
+            [f"iptables: {rule}" for rule in facts.firewall],
+            f"iptables {facts.firewall[0].replace('-A ', '-D ', 1)}",
+        )
+
+
 def ephemeral(facts: Facts) -> Iterator[Finding]:
     """Warn of a fixed host port in the range from which the kernel takes ports for outgoing connections."""
     if facts.ephemeral is None:

@@ -10,7 +10,7 @@ import pytest
 from cutover.model import Certainty, Container, ContainerState, Endpoint, Health, Listener, PortBinding, Severity
 from cutover.ports.catalogue import CATALOGUE
 from cutover.ports.diagnose import diagnose
-from cutover.ports.facts import Dependant, Facts, Probed, Queue, Setting
+from cutover.ports.facts import Dependant, Facts, Named, Probed, Queue, Setting
 from cutover.ports.published import Conflict
 from cutover.wire.speech import Speech, Tongue
 from cutover.wire.zmtp import Peer
@@ -105,6 +105,8 @@ def facts(**changes: Any) -> Facts:
             "status 503",
         ),
         ({"dependants": (Dependant("web", ("shop_front",)),)}, "other-network", "shares no network"),
+        ({"misnamed": (Named("web", "MANAGER_URL", "manager", 5570),)}, "alias-missing", "asks for manager:5570"),
+        ({"firewall": ("-A DOCKER-USER -p tcp --dport 5570 -j DROP",)}, "firewall-drops", "firewall drops"),
     ],
 )
 def test_each_fault_comes_first_under_its_code(changes: dict[str, Any], code: str, telling: str) -> None:
