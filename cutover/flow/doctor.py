@@ -2,45 +2,27 @@
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import shutil
-import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from cutover.engine.vitals import vitals_of
-from cutover.errors import RefusedError, UsageError
-from cutover.flow.look_ports import AT_ONCE, inside_of, speech_of
+from cutover.clock import Clock
+from cutover.engine.daemon import Daemon
+from cutover.errors import CutoverError, RefusedError, UsageError
+from cutover.flow.doctor_facts import Question, Ward, facts_of, firewall_rules
+from cutover.flow.look_ports import AT_ONCE
+from cutover.flow.ready import Place
 from cutover.flow.request import probes_of
 from cutover.flow.session import Session
-from cutover.flow.teststack_facts import LOG_LINES, seconds_since
-from cutover.model import Container, ContainerState, Finding, Health, Listener, PortBinding, Protocol, Severity
+from cutover.model import Container, Finding, Severity
 from cutover.ports.diagnose import diagnose
-from cutover.ports.facts import Dependant, Facts, Named, Probed, Queue, Setting
-from cutover.ports.firewall import dropping
 from cutover.ports.host import host_listeners
-from cutover.ports.inside import Inside, Source
-from cutover.ports.published import conflicts
-from cutover.ports.sockets import State
 from cutover.ports.table import declared
-from cutover.probes import ProbeSpec, ask
-from cutover.probes.base import DEFAULT_TIMEOUT_S
-from cutover.wire.speech import Speech, Tongue
+from cutover.probes import ProbeSpec
 
-PATIENCE_S = 8.0
-"""How long a reply is waited for that comes after the client has given up."""
-STACK_S = 3.0
-STACK_LINES = 12
-ADDRESS = re.compile(r"(?:\w+://)?(?:[^@/\s]*@)?([A-Za-z][\w-]*):(\d{2,5})(?=[/?,;\s]|$)")
-"""A host and a port, in a URL or bare, in the value of a setting."""
-SBIN = ("/usr/sbin", "/sbin")
-"""Where the firewall's tools are, if the PATH does not say."""
-EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
+HURRY_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +41,6 @@ class Examined:
     def as_dict(self) -> dict[str, Any]:
         """Return JSON-ready data."""
         return asdict(self)
-
-
-@dataclass(frozen=True, slots=True)
-class Ward:
-    """What is the same for every service that is examined."""
-
-    session: Session
-    services: Mapping[str, Any]
-    everyone: Sequence[Container]
-    host: Sequence[Listener]
-    probes: Sequence[ProbeSpec]
-    firewall: str
 
 
 def examine(session: Session, service: str | None) -> tuple[list[Examined], list[str]]:
@@ -99,17 +69,13 @@ def examine(session: Session, service: str | None) -> tuple[list[Examined], list
         )
     if not daemon.address.local:
         troubles.append("the Engine is on another host: what only shows there is left out")
-    ward = Ward(
-        session,
-        services,
-        everyone,
-        host_listeners() if daemon.address.local else [],
-        probes_of(session.options, session.settings),
-        _firewall() if daemon.address.local else "",
-    )
+    local = daemon.address.local
+    rules = firewall_rules() if local else ""
+    ward = Ward(daemon, session.clock, services, everyone, host_listeners() if local else [], rules)
+    probes = probes_of(session.options, session.settings)
     wanted = [c for c in mine if service in {None, c.service}]
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-        found = list(pool.map(lambda c: _examined(ward, c), wanted))
+        found = list(pool.map(lambda c: _examined(ward, c, probes), wanted))
     missing = [n for n in names if service in {None, n} and n not in {c.service for c in mine}]
     found += [Examined(name, None, _not_made(services, name)) for name in missing if not _optional(services, name)]
     return sorted(found, key=lambda e: (e.service, e.container or "")), troubles
@@ -127,168 +93,30 @@ def _not_made(services: Mapping[str, Any], name: str) -> tuple[Finding, ...]:
     )
 
 
-def _examined(ward: Ward, container: Container) -> Examined:
-    return Examined(container.service, container.name, diagnose(facts_of(ward, container)))
+def _examined(ward: Ward, container: Container, probes: Sequence[ProbeSpec]) -> Examined:
+    facts = facts_of(ward, container, list(_questions(ward.daemon, container, probes)))
+    return Examined(container.service, container.name, diagnose(facts))
 
 
-def facts_of(ward: Ward, container: Container) -> Facts:
-    """Return what can be seen of a container at this moment; each probe of its ports is asked once."""
-    daemon = ward.session.daemon
-    vitals = vitals_of(daemon, container.id)
-    inside = inside_of(daemon, container)
-    bindings = sorted(set(container.wanted) | set(container.published))
-    targets = tuple(dict.fromkeys(b.target for b in bindings if b.protocol is Protocol.TCP))
-    here = _spoken(ward, container, targets, inside)
-    probed = tuple(_asked(ward, container, spec, bindings) for spec in _mine(ward, bindings))
-    container = daemon.container(container.id) or container  # it may have died over a question
-    facts = Facts(
-        container=container,
-        log=tuple(daemon.logs(container.id, tail=LOG_LINES)),
-        targets=targets,
-        listeners=None if inside.source is Source.NONE else inside.listeners,
-        settings=tuple(Setting(f"{s.where} {s.name}", s.port) for s in vitals.settings),
-        probed=probed if container.running else (),
-        health_output="" if container.health is Health.NONE else daemon.last_health_output(container.id),
-        oom_killed=vitals.oom_killed,
-        engine_error=vitals.error,
-        seconds=seconds_since(ward.session, container.started_at),
-        speaks=here,
-        refused=frozenset(p for p, heard in here.items() if heard.tongue is Tongue.NOBODY and "refused" in heard.why),
-        queues=_queues(inside, targets),
-        conflicts=_conflicts(ward, container),
-        ephemeral=_ephemeral(ward),
-        health_command=vitals.health_command,
-        dependants=_dependants(ward, container),
-        misnamed=_misnamed(ward, container, targets),
-        firewall=dropping(ward.firewall, [e.ip for e in container.endpoints if e.ip], bindings),
-        test_stack=False,
-    )
-    stuck = any(f.code == "not-reading" for f in diagnose(facts))
-    return replace(facts, stack=_stack(container)) if stuck else facts
+def _questions(daemon: Daemon, container: Container, probes: Sequence[ProbeSpec]) -> Iterator[Question]:
+    """Yield the probes whose host port leads to this container, put as clients put them."""
+    leads = {b.host_port: b for b in (*container.wanted, *container.published)}
+    for spec in probes:
+        if spec.port in leads and not spec.host:
+            host = leads[spec.port].host_ip or daemon.address.host
+            yield Question(spec, host, spec.port, leads[spec.port].target)
 
 
-def _spoken(ward: Ward, container: Container, targets: Sequence[int], inside: Inside) -> dict[int, Speech]:
-    if not container.running or not ward.session.daemon.address.local:
-        return {}
-    open_ = {x.port for x in inside.listeners if x.protocol is Protocol.TCP and not x.loopback_only}
-    known = inside.source is not Source.NONE
-    return {port: speech_of(ward.session.daemon, container, port) for port in targets if port in open_ or not known}
+def first_finding(daemon: Daemon, clock: Clock, container: Container, places: Sequence[Place]) -> Finding | None:
+    """Return what explains best why a container does not answer at these places; None where nothing does.
 
-
-def _mine(ward: Ward, bindings: Sequence[PortBinding]) -> list[ProbeSpec]:
-    """Return the probes whose host port leads to this container."""
-    ports = {b.host_port for b in bindings}
-    return [spec for spec in ward.probes if spec.port in ports and not spec.host]
-
-
-def _asked(ward: Ward, container: Container, spec: ProbeSpec, bindings: Sequence[PortBinding]) -> Probed:
-    """Ask for longer than the client would, so that a late answer is told from none."""
-    binding = next(b for b in bindings if b.host_port == spec.port)
-    limit = spec.timeout_s or DEFAULT_TIMEOUT_S
-    if not container.running:
-        return Probed(str(spec), binding.target, ok=False)
-    host = binding.host_ip or ward.session.daemon.address.host
-    answer = ask(replace(spec, timeout_s=None), host, spec.port, timeout_s=max(PATIENCE_S, limit))
-    late = answer.replied and answer.elapsed_s > limit
-    return Probed(
-        answer.probe,
-        binding.target,
-        answer.ok and not late,
-        answer.replied,
-        answer.detail,
-        spec.kind.value,
-        spec.path,
-        limit,
-        round(answer.elapsed_s, 1) if late else None,
-    )
-
-
-def _queues(inside: Inside, targets: Sequence[int]) -> dict[int, Queue]:
-    queues = {}
-    for port in targets:
-        here = [s for s in inside.sockets if s.protocol is Protocol.TCP and s.port == port]
-        waiting = sum(s.receive_queue for s in here if s.listening)
-        unread = sum(s.receive_queue for s in here if s.state is State.ESTABLISHED)
-        queues[port] = Queue(waiting, unread)
-    return queues
-
-
-def _conflicts(ward: Ward, container: Container) -> tuple[Any, ...]:
-    """Return who holds what it wants, where it does not run."""
-    if container.running or container.state is ContainerState.PAUSED:
-        return ()
-    return tuple(conflicts(container.wanted, ward.everyone, ward.host, leaving=frozenset({container.id})))
-
-
-def _ephemeral(ward: Ward) -> tuple[int, int] | None:
-    if not ward.session.daemon.address.local:
-        return None
-    try:
-        low, high = EPHEMERAL.read_text().split()
-    except (OSError, ValueError):
-        return None
-    return int(low), int(high)
-
-
-def _dependants(ward: Ward, container: Container) -> tuple[Dependant, ...]:
-    """Return the services that the compose files have depend on this one, with the networks of their containers."""
-    found = []
-    for name, service in ward.services.items():
-        if container.service not in (service.get("depends_on") or {}):
-            continue
-        theirs = [c for c in ward.everyone if c.project == container.project and c.service == name and c.endpoints]
-        networks = tuple(sorted({e.network for c in theirs for e in c.endpoints}))
-        found.append(Dependant(name, networks))
-    return tuple(found)
-
-
-def _misnamed(ward: Ward, container: Container, targets: Sequence[int]) -> tuple[Named, ...]:
-    """Return what services that may depend on this one call it, where nobody has that name on their networks."""
-    found = []
-    for name, service in ward.services.items():
-        theirs = [c for c in ward.everyone if c.project == container.project and c.service == name and c.endpoints]
-        if container.service not in (service.get("depends_on") or {}) or not theirs:
-            continue
-        networks = {e.network for c in theirs for e in c.endpoints}
-        known = {n for c in ward.everyone for e in c.endpoints if e.network in networks for n in (c.name, *e.aliases)}
-        known |= {"localhost", *(link.split(":")[-1] for link in service.get("links") or ())}
-        known |= {re.split("[=:]", entry)[0] for entry in service.get("extra_hosts") or ()}
-        for key, value in (service.get("environment") or {}).items():
-            for host, port in ADDRESS.findall(str(value or "")):
-                if int(port) in targets and host not in known and "." not in host:
-                    found.append(Named(name, key, host, int(port)))
-    return tuple(found)
-
-
-def _firewall() -> str:
-    """Return the host's rules, nothing where they cannot be read: only root may."""
-    where = os.pathsep.join([os.environ.get("PATH", ""), *SBIN])
-    tools = [shutil.which(name, path=where) for name in ("iptables-save", "ip6tables-save")]
-    return "\n".join(_output([tool]) for tool in tools if tool)
-
-
-def _output(command: list[str]) -> str:
-    try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=STACK_S, check=True).stdout
-    except (OSError, subprocess.SubprocessError):
-        return ""
-
-
-def _stack(container: Container) -> tuple[str, ...]:
-    """Return what the threads of a stuck process do, where py-spy is there and may look."""
-    tool = shutil.which("py-spy")
-    if tool is None or not container.pid:
-        return ()
-    try:
-        threads = json.loads(_output([tool, "dump", "--json", "--nonblocking", "--pid", str(container.pid)]) or "[]")
-    except ValueError:
-        return ()
-    frames = [
-        f"{thread.get('thread_name') or thread.get('thread_id')}: {frame['name']} ({frame['filename']}:{frame['line']})"
-        for thread in threads
-        for frame in thread.get("frames", ())[:2]
-    ]
-    return tuple(frames[:STACK_LINES])
+    Asked in a hurry, while something waits for the end of a step: nothing is waited for that comes late.
+    """
+    with suppress(CutoverError, OSError):
+        questions = [Question(p.spec, p.host, p.port, p.port, HURRY_S) for p in places]
+        found = diagnose(facts_of(Ward(daemon, clock, speech_s=HURRY_S), container, questions))
+        return next((f for f in found if f.severity is Severity.ERROR), None)
+    return None
 
 
 def text_of(examined: Sequence[Examined]) -> str:

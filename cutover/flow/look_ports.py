@@ -89,12 +89,12 @@ def inside_of(daemon: Daemon, container: Container) -> Inside:
     return found if again.source is Source.NONE else again
 
 
-def speech_of(daemon: Daemon, container: Container, port: int) -> Speech:
+def speech_of(daemon: Daemon, container: Container, port: int, timeout_s: float = ASK_S) -> Speech:
     """Say what a port inside a container speaks, asked at its own address; its host's where it has none."""
     address = next((e.ip for e in container.endpoints if e.ip), "127.0.0.1")
     if not daemon.address.local:
         return Speech(Tongue.NOBODY, why="not asked: the Engine is on another host")
-    return speech(address, port, timeout_s=ASK_S, patience_s=LISTEN_S)
+    return speech(address, port, timeout_s=timeout_s, patience_s=min(LISTEN_S, timeout_s))
 
 
 def _to_ask(container: Container, inside: Inside) -> list[int]:

@@ -87,10 +87,22 @@ def _as_step(ctx: Context, colour: Colour) -> Iterator[None]:
         yield
     except ProbeError as error:
         hint = error.hint
+        told = _explained(ctx, colour)
         if ctx.plan.rolls is not None and colour is Colour.BLUE:
             serving = ctx.plan.called(Colour.GREEN)
             hint = f"mend what is said above, then the same command again; {serving} serves meanwhile"
-        raise StepError(error.reference, error.message, evidence=error.evidence, hint=hint) from error
+        raise StepError(error.reference, error.message, evidence=[*told, *error.evidence], hint=hint) from error
+
+
+def _explained(ctx: Context, colour: Colour) -> list[str]:
+    """Return what the doctor makes of a colour that does not answer, in a line; nothing where he knows no more."""
+    from cutover.flow.doctor import first_finding  # noqa: PLC0415  (only where something failed)
+
+    container = ctx.find(colour)
+    if container is None:
+        return []
+    found = first_finding(ctx.daemon, ctx.clock, container, list(inside(ctx, container, colour)))
+    return [f"doctor: {found.code}: {found.message}"] if found is not None else []
 
 
 def outside(ctx: Context, colour: Colour = Colour.BLUE) -> Iterator[Place]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from cutover.clock import Clock
 from cutover.engine.vitals import vitals_of
 from cutover.flow.ready import Place
 from cutover.flow.session import Session
@@ -38,7 +39,7 @@ def gather(session: Session, container: Container, bindings: Sequence[PortBindin
         health_output="" if now.health is Health.NONE else daemon.last_health_output(container.id),
         oom_killed=vitals.oom_killed,
         engine_error=vitals.error,
-        seconds=seconds_since(session, now.started_at),
+        seconds=seconds_since(session.clock, now.started_at),
     )
 
 
@@ -48,10 +49,10 @@ def _asked(place: Place, bindings: Sequence[PortBinding]) -> Probed:
     return Probed(answer.probe, target, answer.ok, answer.replied, answer.detail)
 
 
-def seconds_since(session: Session, started_at: str) -> float:
+def seconds_since(clock: Clock, started_at: str) -> float:
     """Return how long ago Docker's RFC 3339 text was, 0 where it says nothing."""
     try:
         then = datetime.fromisoformat(started_at)
     except ValueError:
         return 0.0
-    return max(0.0, (session.clock.now() - then).total_seconds()) if then.year > 1 else 0.0
+    return max(0.0, (clock.now() - then).total_seconds()) if then.year > 1 else 0.0
