@@ -169,8 +169,25 @@ class Certainty(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class PortFix:
+    """An edit of a service's `ports:`: what leads to `instead_of` leads to `target`; None: that is published too."""
+
+    service: str
+    target: int
+    instead_of: int | None = None
+
+    def __str__(self) -> str:
+        if self.instead_of is None:
+            return f"publish {self.target} of {self.service}"
+        return f"have the published port of {self.service} lead to {self.target} instead of {self.instead_of}"
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
-    """A diagnosis: what is wrong, the evidence, the cure, and how sure it is. `code` is stable."""
+    """A diagnosis: what is wrong, the evidence, the cure, and how sure it is. `code` is stable.
+
+    `fix` is the cure as an edit of the compose file, where it is one.
+    """
 
     code: str
     severity: Severity
@@ -178,6 +195,7 @@ class Finding:
     evidence: tuple[str, ...] = ()
     cure: str | None = None
     sure: Certainty = Certainty.CERTAIN
+    fix: PortFix | None = None
 
 
 @dataclass(frozen=True, slots=True)

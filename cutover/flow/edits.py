@@ -86,8 +86,8 @@ class _Files:
 
     def __init__(self, contents: Mapping[Path, bytes]) -> None:
         self._contents = contents
-        self._names = {_shown(path): path for path in contents}
-        self.read = FileSet.parse({name: contents[path] for name, path in self._names.items()}, _read)
+        self._names = {shown(path): path for path in contents}
+        self.read = FileSet.parse({name: contents[path] for name, path in self._names.items()}, read_bytes)
 
     def edited(self, edit: SetEdit) -> Edited:
         """Return what an edit makes of the files."""
@@ -127,13 +127,14 @@ def prove_candidates(state: ObservedState, stack: Stack, edited: Edited, folder:
     prove_intents(state.model, after, edited.intents)
 
 
-def _shown(path: Path) -> str:
+def shown(path: Path) -> str:
     """Return a path as a person would write it here: relative where it lies below the current folder."""
     here = Path.cwd()
     return os.path.relpath(path, here) if path.is_relative_to(here) else str(path)
 
 
-def _read(name: str) -> bytes | None:
+def read_bytes(name: str) -> bytes | None:
+    """Return the bytes of a file, None where it cannot be read."""
     try:
         return Path(name).read_bytes()
     except OSError:

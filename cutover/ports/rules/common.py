@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cutover.model import Certainty, Finding, Severity
+from cutover.model import Certainty, Finding, PortFix, Severity
 from cutover.ports.facts import Facts
 
 LOG_LINES = 5
 
 
-def error(code: str, message: str, evidence: Iterable[str], cure: str, sure: Certainty = Certainty.CERTAIN) -> Finding:
+def error(
+    code: str,
+    message: str,
+    evidence: Iterable[str],
+    cure: str,
+    sure: Certainty = Certainty.CERTAIN,
+    *,
+    fix: PortFix | None = None,
+) -> Finding:
     """Return a finding that explains why the service does not answer."""
-    return Finding(code, Severity.ERROR, message, tuple(evidence), cure, sure)
+    return Finding(code, Severity.ERROR, message, tuple(evidence), cure, sure, fix)
 
 
 def log(facts: Facts) -> list[str]:

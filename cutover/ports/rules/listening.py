@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from cutover.model import Certainty, Finding, Severity
+from cutover.model import Certainty, Finding, PortFix, Severity
 from cutover.ports.facts import Facts, Setting
 from cutover.ports.rules.common import error, failed, listening, log
 
@@ -54,6 +54,7 @@ def _mismatch(facts: Facts, target: int, setting: Setting) -> Finding:
         f"{setting} disagrees with the published port, which leads to {target} inside: nobody listens there.",
         [*listening(facts), *failed(facts, target)],
         f"set {setting.name.split()[-1]} to {target}, or publish {setting.port} as the target",
+        fix=PortFix(facts.container.service, setting.port, target),
     )
 
 
@@ -63,6 +64,7 @@ def _elsewhere(facts: Facts, target: int, port: int) -> Finding:
         f"{facts.container.name} listens on {port}; its published port leads to {target}: nobody there.",
         [*listening(facts), *failed(facts, target)],
         f"publish {port} as the target, or have the service listen on {target}",
+        fix=PortFix(facts.container.service, port, target),
     )
 
 
@@ -126,8 +128,9 @@ def not_published(facts: Facts) -> Iterator[Finding]:
             continue
         told = [str(s) for s in facts.settings if s.port == port and not _SIDE_PORT.search(s.name)]
         told += [f"log: {line}" for line in facts.log if re.search(rf"\b{port}\b", line)][:1]
-        meant = bool(told) and bool(facts.targets)
+        meant = bool(told) and bool(facts.targets) and not facts.unmet  # else it is where an unmet one should lead
         severity = Severity.WARNING if facts.unmet or meant else Severity.INFO
         message = f"{facts.container.name} listens on {port}, which is not published."
         cure = f"ports: [{port}:{port}], if somebody outside is to ask it" if meant else None
-        yield Finding("listened-not-published", severity, message, (*listening(facts), *told), cure)
+        fix = PortFix(facts.container.service, port) if meant else None
+        yield Finding("listened-not-published", severity, message, (*listening(facts), *told), cure, fix=fix)

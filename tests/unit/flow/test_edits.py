@@ -11,7 +11,7 @@ from cutover.edge.shape import Slot
 from cutover.errors import EditRefusedError
 from cutover.files import FileState, sha256
 from cutover.flow.edge_plan import EdgePlan
-from cutover.flow.edits import Edited, _shown, edits_of, moved_back
+from cutover.flow.edits import Edited, edits_of, moved_back, shown
 from cutover.flow.observed import SourceFile
 from cutover.flow.plan import Move, Plan
 from cutover.model import PortBinding
@@ -35,9 +35,9 @@ def test_paths_are_shown_as_a_person_would_write_them(tmp_path: Path, monkeypatc
     here = tmp_path / "shop"
     here.mkdir()
     monkeypatch.chdir(here)
-    assert _shown(here / "compose.yaml") == "compose.yaml"
-    assert _shown(here / "sub" / "compose.yaml") == "sub/compose.yaml"
-    assert _shown(tmp_path / "compose.yaml") == str(tmp_path / "compose.yaml")
+    assert shown(here / "compose.yaml") == "compose.yaml"
+    assert shown(here / "sub" / "compose.yaml") == "sub/compose.yaml"
+    assert shown(tmp_path / "compose.yaml") == str(tmp_path / "compose.yaml")
 
 
 def test_two_files_are_edited_and_the_third_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
