@@ -131,4 +131,5 @@ def text_of(examined: Sequence[Examined]) -> str:
             lines.append(f"{finding.severity}: {finding.code}{sure}: {finding.message}")
             lines += [f"  | {line}" for line in finding.evidence]
             lines += [f"  next: {finding.cure}"] if finding.cure else []
+            lines += [f"  as an edit of the file: cutover doctor {one.service} --fix"] if finding.fix else []
     return "\n".join(lines)

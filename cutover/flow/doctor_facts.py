@@ -31,7 +31,7 @@ from cutover.wire.speech import Speech, Tongue
 PATIENCE_S = 8.0
 """How long a reply is waited for that comes after the client has given up."""
 STACK_S = 3.0
-STACK_LINES = 12
+FRAMES, STACK_LINES = 4, 16
 ADDRESS = re.compile(r"(?:\w+://)?(?:[^@/\s]*@)?([A-Za-z][\w-]*):(\d{2,5})(?=[/?,;\s]|$)")
 """A host and a port, in a URL or bare, in the value of a setting."""
 SBIN = ("/usr/sbin", "/sbin")
@@ -108,7 +108,8 @@ def facts_of(ward: Ward, container: Container, questions: Sequence[Question]) ->
         test_stack=False,
     )
     stuck = any(f.code == "not-reading" for f in diagnose(facts))
-    return replace(facts, stack=_stack(container)) if stuck else facts
+    silent = next((p.target for p in probed if not p.ok), None)
+    return replace(facts, stack=_stack(facts.process(silent))) if stuck and silent else facts
 
 
 def _spoken(ward: Ward, container: Container, targets: Sequence[int], inside: Inside) -> dict[int, Speech]:
@@ -212,18 +213,18 @@ def _output(command: list[str]) -> str:
         return ""
 
 
-def _stack(container: Container) -> tuple[str, ...]:
+def _stack(pid: int) -> tuple[str, ...]:
     """Return what the threads of a stuck process do, where py-spy is there and may look."""
     tool = shutil.which("py-spy")
-    if tool is None or not container.pid:
+    if tool is None or not pid:
         return ()
     try:
-        threads = json.loads(_output([tool, "dump", "--json", "--nonblocking", "--pid", str(container.pid)]) or "[]")
+        threads = json.loads(_output([tool, "dump", "--json", "--nonblocking", "--pid", str(pid)]) or "[]")
     except ValueError:
         return ()
     frames = [
         f"{thread.get('thread_name') or thread.get('thread_id')}: {frame['name']} ({frame['filename']}:{frame['line']})"
         for thread in threads
-        for frame in thread.get("frames", ())[:2]
+        for frame in thread.get("frames", ())[:FRAMES]
     ]
     return tuple(frames[:STACK_LINES])

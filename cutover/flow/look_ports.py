@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from cutover.edge.image import edge_image_name
 from cutover.engine.daemon import Daemon
@@ -12,6 +13,7 @@ from cutover.flow.session import Session
 from cutover.model import Container, Protocol
 from cutover.ports.host import host_listeners
 from cutover.ports.inside import Inside, Source, look_inside
+from cutover.ports.owners import PROC
 from cutover.ports.sockets import TABLES
 from cutover.ports.table import Declared, Row, Seen, declared, rows
 from cutover.wire.speech import Speech, Tongue, speech
@@ -73,9 +75,9 @@ def _declared(session: Session) -> tuple[dict[str, tuple[Declared, ...]], list[s
     return {name: declared(service) for name, service in services.items()}, []
 
 
-def inside_of(daemon: Daemon, container: Container) -> Inside:
+def inside_of(daemon: Daemon, container: Container, *, proc: Path = PROC) -> Inside:
     """Return what is open inside a container: by `/proc`, else by its own `cat`, else by a helper beside it."""
-    found = look_inside(container, run_inside=lambda argv: daemon.run_inside(container.id, list(argv)))
+    found = look_inside(container, run_inside=lambda argv: daemon.run_inside(container.id, list(argv)), proc=proc)
     image = edge_image_name()
     if found.source is not Source.NONE or not container.running or daemon.image_id(image) is None:
         return found
@@ -85,7 +87,7 @@ def inside_of(daemon: Daemon, container: Container) -> Inside:
         tables = [f"/proc/{table}" for table in TABLES]
         return daemon.run_once(image, ["cat", *tables], network_mode=f"container:{container.id}", cap_drop=["ALL"])
 
-    again = look_inside(container, run_inside=beside)
+    again = look_inside(container, run_inside=beside, proc=proc)
     return found if again.source is Source.NONE else again
 
 

@@ -120,6 +120,10 @@ class Facts:
         met = {x.port for x in self.open} | {p.target for p in self.probed if p.ok}
         return tuple(t for t in self.targets if t not in met)
 
+    def process(self, port: int) -> int:
+        """Return the process that listens on a port inside, the container's first where that is not known."""
+        return next((x.pid for x in self.open if x.port == port and x.pid), self.container.pid)
+
     def reachable(self, port: int) -> bool:
         """Say whether somebody from outside could meet a listener there, as far as that is known."""
         here = [x for x in self.open if x.port == port]

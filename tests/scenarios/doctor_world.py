@@ -180,14 +180,18 @@ class Ward:
 
     def doctor(self, *args: str) -> tuple[Told, float]:
         """Ask the doctor; return what was told, and how long it took."""
-        command = [sys.executable, "-m", "cutover", "doctor", "-p", self.name, *args]
+        began = time.monotonic()
+        return self.ask("doctor", *args), time.monotonic() - began
+
+    def ask(self, verb: str, *args: str) -> Told:
+        """Run a verb to its end."""
+        command = [sys.executable, "-m", "cutover", verb, "-p", self.name, *args]
         environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(Path.home()), "NO_COLOR": "1"}
         environment["PYTHONPATH"] = str(HERE.parent.parent)
-        began = time.monotonic()
         done = subprocess.run(
             command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False, timeout=120
         )
-        return Told(done.returncode, done.stdout, done.stderr), time.monotonic() - began
+        return Told(done.returncode, done.stdout, done.stderr)
 
     def down(self) -> None:
         """Take all of it away."""

@@ -113,7 +113,7 @@ def _not_reading(facts: Facts, probed: Probed) -> Finding:
             *(died or []),
             *log(facts),
         ],
-        f"docker logs {facts.container.name}; py-spy dump --pid {facts.container.pid}; then restart it",
+        f"docker logs {facts.container.name}; py-spy dump --pid {facts.process(probed.target)}; then restart it",
         Certainty.CERTAIN if died or facts.stack else Certainty.LIKELY,
     )
 
