@@ -10,7 +10,7 @@ from typing import Any
 
 from cutover.clock import Clock
 from cutover.engine.daemon import Daemon
-from cutover.errors import CutoverError, RefusedError, UsageError
+from cutover.errors import CutoverError, EngineGoneError, RefusedError, UsageError
 from cutover.flow.doctor_facts import Question, Ward, facts_of, firewall_rules
 from cutover.flow.look_ports import AT_ONCE
 from cutover.flow.ready import Place
@@ -75,7 +75,9 @@ def examine(session: Session, service: str | None) -> tuple[list[Examined], list
     probes = probes_of(session.options, session.settings)
     wanted = [c for c in mine if service in {None, c.service}]
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-        found = list(pool.map(lambda c: _examined(ward, c, probes), wanted))
+        looked = list(pool.map(lambda c: _examined(ward, c, probes), wanted))
+    found = [one for one in looked if isinstance(one, Examined)]
+    troubles += [one for one in looked if isinstance(one, str)]
     missing = [n for n in names if service in {None, n} and n not in {c.service for c in mine}]
     found += [Examined(name, None, _not_made(services, name)) for name in missing if not _optional(services, name)]
     return sorted(found, key=lambda e: (e.service, e.container or "")), troubles
@@ -93,8 +95,14 @@ def _not_made(services: Mapping[str, Any], name: str) -> tuple[Finding, ...]:
     )
 
 
-def _examined(ward: Ward, container: Container, probes: Sequence[ProbeSpec]) -> Examined:
-    facts = facts_of(ward, container, list(_questions(ward.daemon, container, probes)))
+def _examined(ward: Ward, container: Container, probes: Sequence[ProbeSpec]) -> Examined | str:
+    """Return what is wrong with a container, or why that cannot be told while the others' can."""
+    try:
+        facts = facts_of(ward, container, list(_questions(ward.daemon, container, probes)))
+    except EngineGoneError:
+        raise
+    except CutoverError as error:
+        return f"{container.name} could not be examined: {error.message}"
     return Examined(container.service, container.name, diagnose(facts))
 
 

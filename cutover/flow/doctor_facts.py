@@ -32,6 +32,8 @@ PATIENCE_S = 8.0
 """How long a reply is waited for that comes after the client has given up."""
 STACK_S = 3.0
 FRAMES, STACK_LINES = 4, 16
+TELLING = ("environment", "command", "entrypoint")
+"""Where a service's settings say whom it asks."""
 ADDRESS = re.compile(r"(?:\w+://)?(?:[^@/\s]*@)?([A-Za-z][\w-]*):(\d{2,5})(?=[/?,;\s]|$)")
 """A host and a port, in a URL or bare, in the value of a setting."""
 SBIN = ("/usr/sbin", "/sbin")
@@ -177,7 +179,8 @@ def _dependants(ward: Ward, container: Container) -> tuple[Dependant, ...]:
             continue
         theirs = [c for c in ward.everyone if c.project == container.project and c.service == name and c.endpoints]
         networks = tuple(sorted({e.network for c in theirs for e in c.endpoints}))
-        found.append(Dependant(name, networks))
+        named = re.search(rf"\b{re.escape(container.service)}\b", json.dumps([service.get(k) for k in TELLING]))
+        found.append(Dependant(name, networks, named is not None))
     return tuple(found)
 
 

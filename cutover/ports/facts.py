@@ -53,10 +53,11 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Dependant:
-    """A service that depends on this one, and the networks that it is on, by name."""
+    """A service that depends on this one, the networks that it is on, and whether its settings name this one."""
 
     service: str
     networks: tuple[str, ...]
+    names_it: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,17 @@ class Facts:
         """Return the targets on which nobody listens; where a probe was answered, somebody does by now."""
         met = {x.port for x in self.open} | {p.target for p in self.probed if p.ok}
         return tuple(t for t in self.targets if t not in met)
+
+    @property
+    def amiss(self) -> bool:
+        """Say whether it does not run, leaves a published port unserved, or failed a probe."""
+        well = self.container.running and (self.listeners is None or not self.unmet)
+        return not well or any(not p.ok for p in self.probed)
+
+    @property
+    def on_host(self) -> bool:
+        """Say whether it has the host's own network, where nothing is published."""
+        return any(e.network == "host" for e in self.container.endpoints)
 
     def process(self, port: int) -> int:
         """Return the process that listens on a port inside, the container's first where that is not known."""

@@ -110,6 +110,12 @@ def twice():
     rep(made)
 
 
+def twice_dead():
+    """Want one port in two places, and end of it."""
+    bound(zmq.REP)
+    bound(zmq.REP)
+
+
 def hog():
     """Take memory until it is taken away."""
     say("loading the model")
@@ -161,6 +167,7 @@ FAULTS = {
     "elsewhere": lambda: web(port=8888),
     "loads": loads,
     "twice": twice,
+    "twice-dead": twice_dead,
     "stuck": lambda: (bound(zmq.REP), time.sleep(3600)),
     "dead-thread": dead_thread,
     "slow": lambda: rep(bound(zmq.REP), 4.0),

@@ -54,7 +54,8 @@ FAULTS: dict[str, Fault] = {
     "elsewhere": Fault("listens-elsewhere", "elsewhere", HTTP),
     "mismatch": Fault("port-mismatch", ask=HTTP, env={"AGENT_PORT": "8001"}),
     "loads": Fault("still-starting", "loads", HTTP),
-    "twice": Fault("port-wanted-twice", "twice", ZMQ),
+    "twice": Fault("port-wanted-twice", "twice", ZMQ, severity="warning"),
+    "twice-dead": Fault("port-wanted-twice", "twice-dead", ZMQ),
     "stuck": Fault("not-reading", "stuck", ZMQ),
     "slow": Fault("slow-reply", "slow", ZMQ),
     "pub": Fault("wrong-socket-type", "pub", ZMQ),
@@ -86,7 +87,12 @@ FAULTS: dict[str, Fault] = {
     ),
 }
 APART = {
-    "client": {"depends_on": ["apart"], "networks": ["front"], "command": ["sleep", "3600"]},
+    "client": {
+        "depends_on": ["apart"],
+        "networks": ["front"],
+        "environment": {"SERVER": "http://apart:8000"},
+        "command": ["sleep", "3600"],
+    },
     "caller": {
         "depends_on": ["unnamed"],
         "environment": {"MANAGER_URL": "http://manager:8013/api"},

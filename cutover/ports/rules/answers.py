@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from cutover.model import Certainty, Finding, Health
+from cutover.model import Certainty, Finding, Health, Severity
 from cutover.ports.facts import Facts, Probed
+from cutover.ports.owners import tidy_command
 from cutover.ports.rules.common import LOG_LINES, error, log
 from cutover.wire.speech import Speech, Tongue
 
 ANSWER_REQ = frozenset({"REP", "ROUTER", None})
 """The sockets that answer a REQ client; None: it did not tell."""
+OWN_WAYS = frozenset({"host", "none"})
+"""What is no network to share: whoever is there is reached in other ways, or in none."""
 HEALTHY = re.compile(r"health|ready|live|status|ping", re.IGNORECASE)
-NOT_FOUND = re.compile(r"executable file not found|not found|no such file", re.IGNORECASE)
 THREAD_DIED = re.compile(r"Exception in thread |Unhandled exception|panicked at|Traceback \(most recent call last\)")
 
 
@@ -24,11 +26,12 @@ def unhealthy(facts: Facts) -> Iterator[Finding]:
         return
     output = [f"healthcheck: {line}" for line in facts.health_output.splitlines()[-LOG_LINES:]]
     command = next((word for word in facts.health_command if word not in {"CMD", "CMD-SHELL"}), "").split(" ")[0]
-    if command and command in facts.health_output and NOT_FOUND.search(facts.health_output):
+    missing = rf"{re.escape(command)}\"?: (?:executable file |command )?not found|{re.escape(command)}: no such file"
+    if container.health is not Health.HEALTHY and command and re.search(missing, facts.health_output):
         yield error(
             "healthcheck-missing",
             f"The healthcheck of {container.name} cannot be run: its image has no {command}.",
-            [f"healthcheck: {' '.join(facts.health_command)}", *output],
+            [f"healthcheck: {tidy_command(facts.health_command)}", *output],
             f"install {command} in the image, or ask with what is there (python3 -c ..., wget)",
         )
     elif container.health is Health.UNHEALTHY:
@@ -144,15 +147,19 @@ def alias_missing(facts: Facts) -> Iterator[Finding]:
 def other_network(facts: Facts) -> Iterator[Finding]:
     """Say that a service which depends on this one shares no network with it."""
     mine = {e.network for e in facts.container.endpoints}
+    if not facts.container.running or mine & OWN_WAYS:
+        return
     for dependant in facts.dependants:
-        if mine and dependant.networks and not mine & set(dependant.networks):
-            yield error(
+        theirs = set(dependant.networks)
+        if mine and theirs and not theirs & (mine | OWN_WAYS):
+            yield Finding(
                 "other-network",
+                Severity.ERROR if dependant.names_it else Severity.WARNING,
                 f"{dependant.service} depends on {facts.container.service} and shares no network with it: neither its "
                 "name nor its address leads anywhere from there.",
-                [
+                (
                     f"{facts.container.service}: {', '.join(sorted(mine))}",
                     f"{dependant.service}: {', '.join(sorted(dependant.networks))}",
-                ],
+                ),
                 f"add one of {', '.join(sorted(mine))} to the networks of {dependant.service}",
             )

@@ -123,6 +123,8 @@ def ipv6_only(facts: Facts) -> Iterator[Finding]:
 
 def not_published(facts: Facts) -> Iterator[Finding]:
     """Warn of what listens and is not published, where somebody was told of it or a published port is not served."""
+    if facts.on_host:
+        return
     for port in sorted({x.port for x in facts.open if not x.loopback_only and x.port < EPHEMERAL_FROM}):
         if port in facts.targets:
             continue

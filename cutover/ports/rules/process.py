@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from cutover.model import Container, ContainerState, Finding
+from cutover.model import Certainty, Container, ContainerState, Finding, Severity
 from cutover.ports.facts import Facts
 from cutover.ports.rules.common import error, log
 
@@ -13,6 +13,8 @@ SIGNALS = {137: "killed (SIGKILL)", 139: "crashed (SIGSEGV)", 134: "aborted (SIG
 COMMAND_FAILED = {126: "its command cannot be run", 127: "its command is not there"}
 IMPORT = re.compile(r"\b(?:ModuleNotFoundError|ImportError|IndentationError|TabError|SyntaxError): ")
 IN_USE = re.compile(r"address already in use|EADDRINUSE|errno 98|errno: 98", re.IGNORECASE)
+LAST_WORDS = 3
+"""How many lines of the log are its last words: an import that failed before, and was done without, is none of them."""
 LATELY_S = 60.0
 """A container that has run for longer since it was last restarted does not keep crashing."""
 PORT = re.compile(r":(\d{2,5})\b")
@@ -40,7 +42,7 @@ def died_on_import(facts: Facts) -> Iterator[Finding]:
     """Say that Python could not read the program, where that was its end."""
     if not (facts.gone or _crashes(facts)):
         return
-    lines = [line for line in facts.log if IMPORT.search(line)]
+    lines = [line for line in facts.log[-LAST_WORDS:] if IMPORT.search(line)]
     if lines and not facts.oom_killed:
         yield error(
             "died-on-import",
@@ -59,11 +61,13 @@ def port_wanted_twice(facts: Facts) -> Iterator[Finding]:
     owner = next((x for x in facts.open if x.port == port), None)
     where = f"port {port}" if port else "a port"
     held = [f"held inside by {owner.address}:{owner.port} ({owner.command or 'command unknown'})"] if owner else []
-    yield error(
+    yield Finding(
         "port-wanted-twice",
+        Severity.ERROR if facts.amiss else Severity.WARNING,
         f"Two parts of {facts.container.name} want {where}: one has it, the other ended with `Address already in use`.",
-        [f"log: {lines[-1]}", *held],
+        (f"log: {lines[-1]}", *held),
         "give each part a port of its own, or start only one of them",
+        Certainty.LIKELY,
     )
 
 

@@ -47,7 +47,7 @@ def facts(**changes: Any) -> Facts:
         ({"container": GONE, "log": ("x", "ModuleNotFoundError: No module named 'torch'")}, "died-on-import", "torch"),
         ({"container": GONE, "log": ("IndentationError: unexpected indent",)}, "died-on-import", "unexpected indent"),
         (
-            {"log": ("zmq.error.ZMQError: Address already in use (addr='tcp://*:8721')",)},
+            {"container": GONE, "log": ("zmq.error.ZMQError: Address already in use (addr='tcp://*:8721')",)},
             "port-wanted-twice",
             "port 8721",
         ),
@@ -104,7 +104,7 @@ def facts(**changes: Any) -> Facts:
             "health-not-ok",
             "status 503",
         ),
-        ({"dependants": (Dependant("web", ("shop_front",)),)}, "other-network", "shares no network"),
+        ({"dependants": (Dependant("web", ("shop_front",), names_it=True),)}, "other-network", "shares no network"),
         ({"misnamed": (Named("web", "MANAGER_URL", "manager", 5570),)}, "alias-missing", "asks for manager:5570"),
         ({"firewall": ("-A DOCKER-USER -p tcp --dport 5570 -j DROP",)}, "firewall-drops", "firewall drops"),
     ],
@@ -146,6 +146,46 @@ def test_what_may_happen_is_a_warning_and_what_is_meant_is_known() -> None:
         ("host-port-ephemeral", Severity.WARNING),
         ("one-address", Severity.INFO),
     ]
+
+
+def test_what_is_only_in_the_log_of_a_healthy_service_is_no_error() -> None:
+    """Somebody else's port was taken once, an optional import failed, a healthcheck got a 404 and is content."""
+    (found,) = diagnose(facts(log=("metrics: Address already in use, going on without",)))
+    assert (found.code, found.severity) == ("port-wanted-twice", Severity.WARNING)
+    log = ("ImportError: no libcuda, running on the CPU", "ready", "serving", "done", "bye")
+    assert [f.code for f in diagnose(facts(container=GONE, log=log))] == ["exited"]
+    checked = replace(BLUE, health=Health.UNHEALTHY, failing_streak=2)
+    told = {"health_command": ("CMD", "curl", "-f", "http://x"), "health_output": "curl: (22) 404 Not Found"}
+    assert [f.code for f in diagnose(facts(container=checked, **told))] == ["unhealthy"]
+
+
+def test_networks_that_cannot_be_shared_are_nobodys_fault() -> None:
+    """The host's own, a dependant that only waits for it, and a job that has ended."""
+    apart = (Dependant("web", ("shop_front",), names_it=True),)
+    on_host = replace(BLUE, endpoints=(Endpoint("host", "h", ""),))
+    assert diagnose(facts(container=on_host, dependants=apart)) == ()
+    assert diagnose(facts(dependants=(Dependant("web", ("host",), names_it=True),))) == ()
+    (found,) = diagnose(facts(dependants=(Dependant("web", ("shop_front",)),)))
+    assert found.severity is Severity.WARNING
+    assert (
+        diagnose(
+            facts(
+                container=replace(on_host, published=()), listeners=(Listener("0.0.0.0", 5570), Listener("0.0.0.0", 22))
+            )
+        )
+        == ()
+    )
+
+
+def test_a_password_in_a_healthcheck_is_not_shown() -> None:
+    """Its command line is masked."""
+    told = {
+        "health_command": ("CMD", "curl", "--password", "hunter2", "http://x"),
+        "health_output": 'exec: "curl": executable file not found in $PATH',
+    }
+    (found, *_) = diagnose(facts(container=replace(BLUE, health=Health.UNHEALTHY), **told))
+    assert found.code == "healthcheck-missing"
+    assert "hunter2" not in str(found)
 
 
 def test_a_stuck_loop_is_told_as_far_as_it_is_known() -> None:
