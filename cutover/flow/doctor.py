@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from cutover.clock import Clock
@@ -15,6 +15,7 @@ from cutover.flow.doctor_facts import Question, Ward, facts_of, firewall_rules
 from cutover.flow.look_ports import AT_ONCE
 from cutover.flow.ready import Place
 from cutover.flow.request import probes_of
+from cutover.flow.runs import Result
 from cutover.flow.session import Session
 from cutover.model import Container, Finding, Severity
 from cutover.ports.diagnose import diagnose
@@ -23,6 +24,8 @@ from cutover.ports.table import declared
 from cutover.probes import ProbeSpec
 
 HURRY_S = 0.5
+STOPPED = frozenset({"exited", "not-started", "host-port-container"})
+"""What would be said of a container that cutover stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +81,22 @@ def examine(session: Session, service: str | None) -> tuple[list[Examined], list
         looked = list(pool.map(lambda c: _examined(ward, c, probes), wanted))
     found = [one for one in looked if isinstance(one, Examined)]
     troubles += [one for one in looked if isinstance(one, str)]
+    found = [_kept(session, one) for one in found]
     missing = [n for n in names if service in {None, n} and n not in {c.service for c in mine}]
     found += [Examined(name, None, _not_made(services, name)) for name in missing if not _optional(services, name)]
     return sorted(found, key=lambda e: (e.service, e.container or "")), troubles
+
+
+def _kept(session: Session, one: Examined) -> Examined:
+    """Return a green that a swap stopped as what it is: kept for the way back, and not ill."""
+    done = [run for run in session.runs().all() if run.outcome == Result.DONE]
+    if not done or done[-1].header.get("green") != one.service or (done[-1].result or {}).get("committed"):
+        return one
+    if not any(f.code in STOPPED for f in one.findings):
+        return one
+    message = f"{one.container} was stopped by swap {done[-1].id}, and is kept for the way back."
+    back = f"cutover rollback {done[-1].id}, or cutover commit"
+    return replace(one, findings=(Finding("kept-by-cutover", Severity.INFO, message, (), back),))
 
 
 def _optional(services: Mapping[str, Any], name: str) -> bool:

@@ -190,6 +190,12 @@ CATALOGUE: Final[Mapping[str, Entry]] = {
         "the listeners, the setting or the line of the log",
         "publish it, if somebody outside is to ask it",
     ),
+    "kept-by-cutover": Entry(
+        Severity.INFO,
+        "It is the green of the last swap: stopped by that, and kept for the way back.",
+        "the run",
+        "`cutover commit` when it is not needed any more, `cutover rollback` when it is",
+    ),
     "one-address": Entry(
         Severity.INFO,
         "The port is bound to one address of the host, and refused at all others.",

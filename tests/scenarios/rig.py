@@ -210,7 +210,8 @@ class Rig:
     def records(self) -> list[dict]:
         """Return the journal of the newest run."""
         runs = sorted((self.folder / ".cutover" / self.project).glob("*/journal.jsonl"))
-        return [json.loads(line) for line in runs[-1].read_text().splitlines()] if runs else []
+        written = runs[-1].read_text() if runs else ""
+        return [json.loads(line) for line in written[: written.rfind("\n") + 1].splitlines()]  # one may be half written
 
     def wait_record(self, kind: str, step_kind: str | None, timeout: float = 30.0, *, step: str = "") -> None:
         """Wait until the journal has a record of this kind for a step of this kind, or for this very step."""

@@ -129,3 +129,15 @@ def test_canary(rig):
     assert {rig.answers() for _ in range(10)} == {"old"}
     assert rig.cutover("rollback").code == 0
     assert {rig.answers() for _ in range(10)} == {"new"}
+
+
+def test_the_doctor_knows_a_green_that_cutover_keeps(rig):
+    """Whatever became of it since, it is no fault; nor is blue behind the edge, without a port of its own."""
+    told = rig.swap("--observe", "0")
+    assert told.code == 0, told
+    subprocess.run(["docker", "kill", f"{rig.project}-old-1"], check=True, capture_output=True)
+    said = rig.cutover("doctor", "--json")
+    assert said.code == 0, said
+    found = {one["service"]: [f["code"] for f in one["findings"]] for one in said.json["services"]}
+    assert found["old"] == ["kept-by-cutover"]
+    assert set(found["new"]) <= {"listened-not-published"}

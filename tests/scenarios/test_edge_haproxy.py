@@ -52,7 +52,7 @@ def test_a_stopped_colour_is_waited_out(edge):
         stream.sendall(b"y" * 200_000)  # more than HAProxy's buffers
         wait(lambda: edge.face.stats()[HTTP].held == 6, 5)
         assert edge.face.stats()[HTTP].holding
-        assert edge.face.stats()[TCP].held == 1
+        wait(lambda: edge.face.stats()[TCP].held == 1, 5)
         edge.world.green.kill()
         time.sleep(1.5)
         edge.face.switch(Slot.B)
