@@ -117,7 +117,7 @@ def test_an_answer_that_comes_too_late_is_never_taken_for_the_next(raw_server, a
     assert [ask(text, keep=keep).value for text in "bcd"] == list("bcd")
 
 
-@pytest.mark.parametrize(("codec", "pause_s"), [("raw", 0.25), ("json", 0.03), ("msgpack", 0.03)])
+@pytest.mark.parametrize(("codec", "pause_s"), [("raw", 0.25), ("json", 0.15), ("msgpack", 0.15)])
 def test_a_late_rest_is_never_the_answer_to_the_next_question(raw_server, ask_at, codec, pause_s):
     """It comes while the next question is under way, over another connection."""
 
