@@ -96,6 +96,8 @@ def _place(kind: Kind, authority: str, path: str) -> ProbeSpec:
     if kind in (Kind.ZMQ, Kind.TCP) and path.strip("/"):
         raise _wrong(f"The path {path!r} means nothing to {kind}://.", kind)
     kept = path if kind in (Kind.HTTP, Kind.HTTPS) else ""
+    if not kept.isprintable() or any(c.isspace() for c in kept):  # no HTTP request can ask for it as it is
+        raise _wrong(f"The path {path!r} has a blank or a control character; write it as %20.", kind)
     host = found["v6"] or found["host"] or ""
     return ProbeSpec(kind=kind, port=_port(found["port"], kind), host=host, userinfo=userinfo, path=kept)
 

@@ -19,7 +19,7 @@ import time
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 
-from cutover.edge.helper.holder import Holders, was_asked
+from cutover.edge.helper.holder import Ended, Holders
 from cutover.edge.helper.rest import Watch
 from cutover.edge.helper.sockdiag import Connection, SockDiag, TcpState, within
 from cutover.edge.helper.talk import STDIN, Orders, asked, tell
@@ -68,7 +68,7 @@ class Cutter:
     counted: Count = field(default_factory=Count)
     ended: set[tuple[int, bytes]] = field(default_factory=set)
     """What was ended, and may still be on its way to the client."""
-    kept: list[socket.socket] = field(default_factory=list)
+    kept: list[Ended] = field(default_factory=list)
     """What was ended at rest, kept open until the end: to see whether a question still comes."""
 
     def ours(self, connection: Connection) -> bool:
@@ -118,7 +118,7 @@ class Cutter:
         """End all of them, each when it rests, and the rest when the time is up."""
         self.counted = Count()
         self._end_all(within_s)
-        self.counted.raced += sum(map(was_asked, self.kept))
+        self.counted.raced += sum(ended.was_asked() for ended in self.kept)
         for held in self.kept:
             held.close()
         self.kept = []
@@ -192,12 +192,12 @@ class Cutter:
     def _end(
         self, key: tuple[int, bytes], connection: Connection, held: socket.socket | None, *, late: bool = False
     ) -> None:
+        kept = None if held is None or late else Ended(held)
         if held is not None and _shut(held):
-            ended = self.diag.one(key)
-            if not late and ended is not None and ended.received > connection.received:
-                self.counted.raced += 1
-            elif not late:
-                self.kept.append(held.dup())
+            if kept is not None:
+                self.kept.append(kept)
+                now = self.diag.one(key)
+                kept.raced = now is not None and now.received > connection.received
         elif not late and connection.unacknowledged:  # a RST would overtake it
             return
         else:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from cutover.edge.helper.holder import unread, was_asked
+from cutover.edge.helper.holder import Ended, unread
 from cutover.edge.helper.rest import Watch
 
 CHUNK = 65536
@@ -76,7 +76,7 @@ class Forwarder:
         self.known: Callable[[Address], bool] = lambda _: False
         self.at_rest = self.late = 0
         self.draining = False
-        self._ended: list[socket.socket] = []
+        self._ended: list[Ended] = []
         self._redial: list[tuple[float, Pair]] = []
         self._listeners: list[socket.socket] = []
         try:
@@ -248,16 +248,16 @@ class Forwarder:
     def _end(self, pair: Pair) -> None:
         """End a connection in order; its socket is kept, to see whether a question still comes."""
         with contextlib.suppress(OSError):
-            self._ended.append(pair.client.sock.dup())
-            self._ended[-1].shutdown(socket.SHUT_RDWR)
+            self._ended.append(Ended(pair.client.sock))
+            pair.client.sock.shutdown(socket.SHUT_RDWR)
         self._close(pair)
         self.at_rest += 1
 
     def raced(self) -> int:
         """Return how many of those ended at rest got a question in that moment, or after their end; forget them."""
-        lost = sum(was_asked(sock) for sock in self._ended)
-        for sock in self._ended:
-            sock.close()
+        lost = sum(ended.was_asked() for ended in self._ended)
+        for ended in self._ended:
+            ended.close()
         self._ended = []
         return lost
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import errno
 import os
 import socket
 import struct
@@ -22,6 +21,8 @@ PIDFD_GETFD = 438
 """The same number on every architecture (syscall(2) since Linux 5.1)."""
 PROC = Path("/proc")
 _PREFIX = "socket:["
+_DATA_SEGMENTS_AT = 152
+"""Where `tcpi_data_segs_in` is in `struct tcp_info` (linux/tcp.h, Linux 4.6)."""
 
 
 class Holders:
@@ -65,15 +66,40 @@ def unread(sock: socket.socket) -> int:
     return int(struct.unpack("i", ioctl(sock, FIONREAD, b"\0\0\0\0"))[0])
 
 
-def was_asked(sock: socket.socket) -> bool:
-    """Say whether something came on a connection after it was shut down: unread, or refused by the kernel with a RST.
+def questions(sock: socket.socket) -> int:
+    """Return how many segments with data have come in on a TCP connection, those that the kernel refused included.
 
-    A peer that hangs up with a RST of its own looks the same.
+    Raises:
+        OSError: it is no TCP socket any more.
+
     """
-    try:
-        return unread(sock) > 0 or sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNRESET
-    except OSError:
-        return False
+    info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _DATA_SEGMENTS_AT + 4)
+    return int(struct.unpack_from("=I", info.ljust(_DATA_SEGMENTS_AT + 4, b"\0"), _DATA_SEGMENTS_AT)[0])
+
+
+class Ended:
+    """A connection that is about to be shut down, kept to see whether a question comes afterwards all the same.
+
+    `SO_ERROR` would not do: the process that holds the socket, too, may read the RST of a refused question, and who
+    reads it takes it away.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock.dup()
+        self.raced = False
+        """A question came just before the end, and was read by the one that cannot answer it any more."""
+        self._segments = questions(self.sock)
+
+    def was_asked(self) -> bool:
+        """Say whether something came since: unread, or refused by the kernel."""
+        try:
+            return self.raced or unread(self.sock) > 0 or questions(self.sock) > self._segments
+        except OSError:
+            return False
+
+    def close(self) -> None:
+        """Let go of it."""
+        self.sock.close()
 
 
 def _sockets() -> Iterator[tuple[int, tuple[int, int]]]:

@@ -188,7 +188,7 @@ def chosen(seen, ports=((5570, 80),), mapping=None, previous=None):
     return {r.legacy: r.published for r in rows}
 
 
-def free(count=1, base=21000):
+def free(count=1, base=26000):
     """Return ports that are free now."""
     with allocate(count, base=base) as found:
         return found.ports

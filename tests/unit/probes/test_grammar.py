@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cutover.errors import UsageError
@@ -189,6 +189,8 @@ def test_any_spec_survives_being_written_and_read(
 
 
 @given(st.text(max_size=60))
+@example("\r?")
+@example("a b")
 def test_any_text_is_a_spec_or_a_usage_error(text: str) -> None:
     """Junk never ends in a traceback."""
     for candidate in (text, f"zmq://{text}", f"http://:1/{text}", f"tcp://:1?{text}", f"http://:1?header={text}"):

@@ -179,7 +179,8 @@ def test_a_client_that_asks_on_and_on_loses_nothing(service) -> None:
         ended.join(WAIT_S)
         answers = client.answers
         wait_for(lambda: client.answers > answers + 3)
-    assert client.lost <= cut.counted.raced  # seldom one, on a machine that has no time for us, and never unseen
+    # Seldom one, on a machine that has no time for us, and never unseen; what comes at the deadline is cut as it is.
+    assert client.lost <= cut.counted.raced + cut.counted.late
     assert cut.counted.at_rest >= 1
 
 
@@ -188,13 +189,14 @@ def test_a_question_that_comes_after_the_end_is_seen(service) -> None:
     with connected(service.port) as client, cutter(service) as cut:
         client.sendall(b"?" * LINE)
         assert len(client.recv(LINE)) == LINE
-        ended = threading.Thread(target=cut.cut, args=(1.0,))
-        ended.start()
-        wait_for(lambda: _ended(client))
+        cut.discover()
+        (key,) = cut.watched
+        with cut.holders.borrow(cut.diag.one(key).inode) as held:
+            cut._end(key, cut.diag.one(key), held)
+        assert not cut.kept[0].was_asked()
         client.sendall(b"?" * LINE)
-        ended.join(WAIT_S)
-        assert cut.counted.at_rest == 1
-        assert cut.counted.raced >= 1
+        wait_for(cut.kept[0].was_asked)
+        assert cut.cut(0.1).raced == 1
 
 
 @pytest.mark.parametrize("service", [{"parts": 6, "pause_s": 0.05}], indirect=True)
