@@ -170,11 +170,15 @@ class Certainty(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PortFix:
-    """An edit of a service's `ports:`: what leads to `instead_of` leads to `target`; None: that is published too."""
+    """An edit of a service's `ports:`: what leads to `instead_of` leads to `target`; None: that is published too.
+
+    `host_ip` is the address of the host on which it is published, "" for all.
+    """
 
     service: str
     target: int
     instead_of: int | None = None
+    host_ip: str = ""
 
     def __str__(self) -> str:
         if self.instead_of is None:

@@ -92,12 +92,13 @@ def ports(service: str | None, *, no_ask: bool, watch: bool, **given: Any) -> in
     """
     import time  # noqa: PLC0415
 
-    from cutover.flow.look_ports import ports_of  # noqa: PLC0415
+    from cutover.flow.look_ports import Heard, ports_of  # noqa: PLC0415
     from cutover.flow.session import opened  # noqa: PLC0415
 
+    heard: Heard = {}  # each port is asked once in the life of its container, however long we watch
     with opened(gathered(given)) as session:
         while True:
-            rows, troubles = ports_of(session, service, ask=not no_ask)
+            rows, troubles = ports_of(session, service, ask=not no_ask, heard=heard)
             if watch:
                 click.clear()
             _show_ports(rows, troubles, as_json=given["as_json"])

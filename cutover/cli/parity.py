@@ -114,6 +114,7 @@ def _settings_path(files: Sequence[str]) -> Path:
 
 
 def _compared(place: _Place, given: Mapping[str, Any]) -> tuple[tuple[Case, ...], Verdict]:
+    from cutover.flow.explain import Explainer  # noqa: PLC0415
     from cutover.validate.parity import (  # noqa: PLC0415
         load_cases,
         picked,
@@ -134,7 +135,9 @@ def _compared(place: _Place, given: Mapping[str, Any]) -> tuple[tuple[Case, ...]
     green = _addresses(place.session, given["green_at"] or ("green",), ports)
     blue = _addresses(place.session, given["blue_on"] or ("test",), ports)
     errors = place.settings.errors
-    return cases, run_parity(cases, green, blue, settings, errors, place.observer, baseline=baseline)
+    explain = Explainer(place.session.daemon, place.session.clock) if place.session else None
+    verdict = run_parity(cases, green, blue, settings, errors, place.observer, baseline=baseline, explain=explain)
+    return cases, verdict
 
 
 def _addresses(session: Session | None, wheres: Sequence[str], ports: set[int]) -> dict[int, Address]:

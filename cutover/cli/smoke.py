@@ -41,13 +41,14 @@ def smoke(suites: tuple[str, ...], subject: str | None, junit: Path | None, **gi
 
 def _verdicts(session: Session, names: Sequence[str], subject: str | None) -> list[Verdict]:
     from cutover.flow.colours import addresses  # noqa: PLC0415
+    from cutover.flow.explain import Explainer  # noqa: PLC0415
     from cutover.validate.judge import Judge  # noqa: PLC0415
     from cutover.validate.smoke import check_suites, run_suite  # noqa: PLC0415
     from cutover.validate.talk import Line  # noqa: PLC0415
 
     suites = session.suites(names or _all(session))
     subject = subject or _default(session)
-    with Line(addresses(session, subject)) as line:
+    with Line(addresses(session, subject), Explainer(session.daemon, session.clock)) as line:
         check_suites(suites, line)
         judge = Judge(session.settings.errors)
         return [run_suite(name, suite, line, judge, subject, session.observer) for name, suite in suites.items()]

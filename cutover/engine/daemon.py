@@ -15,10 +15,10 @@ from docker.utils import version_lt
 
 from cutover.engine.address import EngineAddress
 from cutover.engine.inspect import container_from
-from cutover.engine.redact import redacted
 from cutover.engine.translate import translated
 from cutover.errors import EngineError
 from cutover.model import Container
+from cutover.redact import redacted
 
 API_TIMEOUT_S = 60
 GATEWAY_PRIORITY_API = "1.48"

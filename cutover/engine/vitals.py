@@ -1,4 +1,4 @@
-"""What `docker inspect` tells of how a container does and of the ports it was told: numbers, never other values."""
+"""What `docker inspect` tells of how a container does and of the ports it was told: no secret among it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import docker.errors
 
 from cutover.engine.daemon import Daemon
 from cutover.engine.translate import translated
+from cutover.redact import redacted
 
 _NAME = re.compile(r"(?:^|_)(?:HTTP|ZMQ|GRPC|RPC|WEB|API|APP|HEALTH|SERVER)?PORT(?:_|$)", re.IGNORECASE)
 _FLAG = re.compile(r"--?(?P<name>(?:[\w-]*-)?port|p)(?:=(?P<value>\d+))?", re.IGNORECASE)
@@ -56,9 +57,9 @@ def vitals_from(details: Mapping[str, Any]) -> Vitals:
     command = [*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())]
     return Vitals(
         oom_killed=bool(state.get("OOMKilled")),
-        error=str(state.get("Error") or ""),
+        error=redacted(str(state.get("Error") or ""), config),
         settings=(*_of_environment(config.get("Env") or ()), *_of_command(command)),
-        health_command=tuple((config.get("Healthcheck") or {}).get("Test") or ()),
+        health_command=tuple(redacted(word, config) for word in (config.get("Healthcheck") or {}).get("Test") or ()),
     )
 
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from cutover.clock import Clock
-from cutover.engine.daemon import Daemon
-from cutover.errors import CutoverError, EngineGoneError, RefusedError, UsageError
-from cutover.flow.doctor_facts import Question, Ward, facts_of, firewall_rules
-from cutover.flow.look_ports import AT_ONCE
-from cutover.flow.ready import Place
+from cutover.errors import CutoverError, EngineGoneError
+from cutover.flow.doctor_facts import Ward, facts_of, unasked
+from cutover.flow.doctor_host import firewall_rules
+from cutover.flow.look_ports import AT_ONCE, members_of
 from cutover.flow.request import probes_of
 from cutover.flow.runs import Result
 from cutover.flow.session import Session
@@ -21,69 +18,67 @@ from cutover.model import Container, Finding, Severity
 from cutover.ports.diagnose import diagnose
 from cutover.ports.host import host_listeners
 from cutover.ports.table import declared
-from cutover.probes import ProbeSpec
 
-HURRY_S = 0.5
 STOPPED = frozenset({"exited", "not-started", "host-port-container"})
 """What would be said of a container that cutover stopped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """A service and what was found; `container` is None where it has none."""
+    """A service and what was found; `container` is None where it has none.
+
+    `answered` counts its probes that were answered; `unseen` is what of it could not be looked at, in sentences.
+    """
 
     service: str
     container: str | None
     findings: tuple[Finding, ...]
+    answered: int = 0
+    unseen: tuple[str, ...] = ()
 
     @property
     def ill(self) -> bool:
-        """Say whether something explains why it does not answer."""
-        return any(f.severity is Severity.ERROR for f in self.findings)
+        """Say whether something explains why it does not answer, or nothing at all could be seen of it."""
+        return any(f.severity is Severity.ERROR for f in self.findings) or (
+            self.container is None and bool(self.unseen)
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return JSON-ready data."""
         return asdict(self)
 
 
-def examine(session: Session, service: str | None) -> tuple[list[Examined], list[str]]:
+def examine(session: Session, service: str | None, *, ask: bool = True) -> tuple[list[Examined], list[str]]:
     """Return what is wrong with each service, and what could not be found out, in sentences.
+
+    `ask`: open connections to its ports, and put the probes.
 
     Raises:
         UsageError: there is no such service.
         EngineError: the Engine does not answer.
 
     """
-    project, daemon, troubles = session.name_project(), session.daemon, []
-    try:
-        services = session.stack.config().get("services") or {}
-    except RefusedError as error:
-        services = {}
-        troubles += [f"what the compose files say is unknown: {error.message}", *error.evidence]
-    everyone = daemon.containers()
-    mine = [c for c in everyone if c.project == project]
-    names = sorted({c.service for c in mine} | services.keys())
-    if service is not None and service not in names:
-        raise UsageError(
-            "unknown-service",
-            f"Project {project} has no service {service!r}.",
-            evidence=[f"its services: {', '.join(names) or 'none'}"],
-            hint="docker compose ps -a",
-        )
-    if not daemon.address.local:
-        troubles.append("the Engine is on another host: what only shows there is left out")
+    members, daemon = members_of(session, service), session.daemon
+    troubles = members.troubles
     local = daemon.address.local
-    rules = firewall_rules() if local else ""
-    ward = Ward(daemon, session.clock, services, everyone, host_listeners() if local else [], rules)
+    rules, unread = firewall_rules() if local else ("", "")
+    if not local:
+        troubles.append("the Engine is on another host: what only shows there is left out")
+    troubles += [unread] if unread else []
+    host = host_listeners() if local else []
     probes = probes_of(session.options, session.settings)
-    wanted = [c for c in mine if service in {None, c.service}]
+    ward = Ward(daemon, session.clock, members.services, members.everyone, host, rules, probes, ask)
+    troubles += unasked(ward, members.project) if ask else ["nothing was asked: --no-ask"]
+    wanted = [c for c in members.mine if service in {None, c.service}]
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-        looked = list(pool.map(lambda c: _examined(ward, c, probes), wanted))
-    found = [one for one in looked if isinstance(one, Examined)]
-    troubles += [one for one in looked if isinstance(one, str)]
-    found = [_kept(session, one) for one in found]
-    missing = [n for n in names if service in {None, n} and n not in {c.service for c in mine}]
-    found += [Examined(name, None, _not_made(services, name)) for name in missing if not _optional(services, name)]
+        found = [_kept(session, one) for one in pool.map(lambda c: _examined(ward, c), wanted)]
+    present = {c.service for c in members.mine}
+    missing = [n for n in members.names if service in {None, n} and n not in present]
+    found += [
+        Examined(name, None, _not_made(members.services, name))
+        for name in missing
+        if not _optional(members.services, name)
+    ]
     return sorted(found, key=lambda e: (e.service, e.container or "")), troubles
 
 
@@ -100,7 +95,10 @@ def _kept(session: Session, one: Examined) -> Examined:
 
 
 def _optional(services: Mapping[str, Any], name: str) -> bool:
-    return bool(services.get(name, {}).get("profiles"))
+    """Say whether a service is meant to have no container: it has a profile, or is scaled to none."""
+    service = services.get(name, {})
+    scale = service.get("scale", (service.get("deploy") or {}).get("replicas", 1))
+    return bool(service.get("profiles")) or scale == 0
 
 
 def _not_made(services: Mapping[str, Any], name: str) -> tuple[Finding, ...]:
@@ -111,49 +109,39 @@ def _not_made(services: Mapping[str, Any], name: str) -> tuple[Finding, ...]:
     )
 
 
-def _examined(ward: Ward, container: Container, probes: Sequence[ProbeSpec]) -> Examined | str:
+def _examined(ward: Ward, container: Container) -> Examined:
     """Return what is wrong with a container, or why that cannot be told while the others' can."""
     try:
-        facts = facts_of(ward, container, list(_questions(ward.daemon, container, probes)))
+        facts = facts_of(ward, container)
     except EngineGoneError:
         raise
     except CutoverError as error:
-        return f"{container.name} could not be examined: {error.message}"
-    return Examined(container.service, container.name, diagnose(facts))
+        return Examined(container.service, None, (), 0, (f"{container.name} could not be examined: {error.message}",))
+    answered = sum(p.ok for p in facts.probed)
+    return Examined(container.service, container.name, diagnose(facts), answered, facts.unseen)
 
 
-def _questions(daemon: Daemon, container: Container, probes: Sequence[ProbeSpec]) -> Iterator[Question]:
-    """Yield the probes whose host port leads to this container, put as clients put them."""
-    leads = {b.host_port: b for b in (*container.wanted, *container.published)}
-    for spec in probes:
-        if spec.port in leads and not spec.host:
-            host = leads[spec.port].host_ip or daemon.address.host
-            yield Question(spec, host, spec.port, leads[spec.port].target)
+def text_of(examined: Sequence[Examined], spoken: Callable[[str], str]) -> str:
+    """Return what was found as a person reads it: what is ill first, each with evidence and the next command.
 
-
-def first_finding(daemon: Daemon, clock: Clock, container: Container, places: Sequence[Place]) -> Finding | None:
-    """Return what explains best why a container does not answer at these places; None where nothing does.
-
-    Asked in a hurry, while something waits for the end of a step: nothing is waited for that comes late.
+    `spoken` says a command with the options that this one had.
     """
-    with suppress(CutoverError, OSError):
-        questions = [Question(p.spec, p.host, p.port, p.port, HURRY_S) for p in places]
-        found = diagnose(facts_of(Ward(daemon, clock, speech_s=HURRY_S), container, questions))
-        return next((f for f in found if f.severity is Severity.ERROR), None)
-    return None
-
-
-def text_of(examined: Sequence[Examined]) -> str:
-    """Return what was found as a person reads it: what is ill first, each with evidence and the next command."""
     lines = []
     for one in sorted(examined, key=lambda e: not e.ill):
-        name = one.container or one.service
-        if not one.findings:
-            lines.append(f"{name}: nothing wrong was found")
+        if not one.findings and one.container:
+            lines.append(_well(one))
         for finding in one.findings:
             sure = "" if finding.sure == "certain" else f" ({finding.sure})"
             lines.append(f"{finding.severity}: {finding.code}{sure}: {finding.message}")
             lines += [f"  | {line}" for line in finding.evidence]
             lines += [f"  next: {finding.cure}"] if finding.cure else []
-            lines += [f"  as an edit of the file: cutover doctor {one.service} --fix"] if finding.fix else []
+            edit = spoken(f"doctor {one.service} --fix")
+            lines += [f"  as an edit of the file: {edit}"] if finding.fix else []
+        lines += [f"  {line}" if one.container else line for line in one.unseen]
     return "\n".join(lines)
+
+
+def _well(one: Examined) -> str:
+    asked = f"{one.answered} probe{'s' * (one.answered != 1)} answered" if one.answered else "no probe was put to it"
+    what = "nothing wrong was seen, but not all could be" if one.unseen else "nothing wrong was found"
+    return f"{one.container}: {what}; {asked}"

@@ -2,50 +2,43 @@
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import shutil
-import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from cutover.clock import Clock
 from cutover.engine.daemon import Daemon
 from cutover.engine.vitals import vitals_of
+from cutover.errors import CutoverError, EngineGoneError
+from cutover.flow.doctor_host import ephemeral_range, stack_of
+from cutover.flow.doctor_neighbours import dependants, misnamed
 from cutover.flow.look_ports import ASK_S, inside_of, speech_of
 from cutover.flow.teststack_facts import LOG_LINES, seconds_since
-from cutover.model import Container, ContainerState, Health, Listener, Protocol
+from cutover.model import Container, ContainerState, Health, Listener, PortBinding, Protocol
 from cutover.ports.diagnose import diagnose
-from cutover.ports.facts import Dependant, Facts, Named, Probed, Queue, Setting
+from cutover.ports.facts import Facts, Probed, Queue, Setting
 from cutover.ports.firewall import dropping
-from cutover.ports.inside import Inside, Source
+from cutover.ports.inside import Inside, Source, look_inside, sockets_of
 from cutover.ports.published import Conflict, conflicts
-from cutover.ports.sockets import State
+from cutover.ports.rules.common import address_in_use
+from cutover.ports.sockets import Socket, State
 from cutover.probes import ProbeSpec, ask
 from cutover.probes.base import DEFAULT_TIMEOUT_S
 from cutover.wire.speech import Speech, Tongue
 
 PATIENCE_S = 8.0
 """How long a reply is waited for that comes after the client has given up."""
-STACK_S = 3.0
-FRAMES, STACK_LINES = 4, 16
-TELLING = ("environment", "command", "entrypoint")
-"""Where a service's settings say whom it asks."""
-ADDRESS = re.compile(r"(?:\w+://)?(?:[^@/\s]*@)?([A-Za-z][\w-]*):(\d{2,5})(?=[/?,;\s]|$)")
-"""A host and a port, in a URL or bare, in the value of a setting."""
-SBIN = ("/usr/sbin", "/sbin")
-"""Where the firewall's tools are, if the PATH does not say."""
-EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
+HURRY_S = 0.5
+HERE = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104  (what a probe may call this host)
+NO_DRIVER = "could not select device driver"
 
 
 @dataclass(frozen=True, slots=True)
 class Ward:
     """What is the same for every service that is examined: Compose's model, all containers, the host's own listeners.
 
-    `firewall` is what `iptables-save` says; `speech_s` how long a port may take to say what it speaks.
+    `firewall` is what `iptables-save` says; `probes` are the questions of `cutover.yaml`. `ask`: connections may be
+    opened. `hurry`: something waits for the finding, so nothing is waited for that comes late, and nothing is started.
     """
 
     daemon: Daemon
@@ -54,25 +47,35 @@ class Ward:
     everyone: Sequence[Container] = ()
     host: Sequence[Listener] = ()
     firewall: str = ""
-    speech_s: float = ASK_S
+    probes: Sequence[ProbeSpec] = ()
+    ask: bool = True
+    hurry: bool = False
+
+    @property
+    def speech_s(self) -> float:
+        """Return how long a port may take to say what it speaks, in seconds."""
+        return HURRY_S if self.hurry else ASK_S
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A probe with the place where it is asked, and the port inside that it is about.
-
-    `patience_s` is how long an answer is waited for, None for as long as the doctor does.
-    """
+    """A probe with the place where it is asked, and the port inside that it is about."""
 
     spec: ProbeSpec
     host: str
     port: int
     target: int
-    patience_s: float | None = None
 
 
-def facts_of(ward: Ward, container: Container, questions: Sequence[Question]) -> Facts:
-    """Return what can be seen of a container at this moment; each question is asked once.
+def facts_of(
+    ward: Ward,
+    container: Container,
+    questions: Sequence[Question] | None = None,
+    answered: Sequence[Probed] = (),
+) -> Facts:
+    """Return what can be seen of a container at this moment; each question is asked once, the ward's if None are given.
+
+    `answered` is what was asked before, and what came of it.
 
     Raises:
         EngineError: the Engine does not answer.
@@ -80,55 +83,119 @@ def facts_of(ward: Ward, container: Container, questions: Sequence[Question]) ->
     """
     daemon = ward.daemon
     vitals = vitals_of(daemon, container.id)
-    inside = inside_of(daemon, container)
+    inside = look_inside(container) if ward.hurry else inside_of(daemon, container)
+    unseen = [] if inside.source is not Source.NONE or not container.running else [f"not seen inside: {inside.reason}"]
     bindings = sorted(set(container.wanted) | set(container.published))
     leads = [b.target for b in bindings if b.protocol is Protocol.TCP]
-    targets = tuple(dict.fromkeys([*leads, *(q.target for q in questions)]))
-    here = _spoken(ward, container, targets, inside)
-    probed = tuple(_asked(question) for question in questions) if container.running else ()
+    asked = _questions(ward, container, inside) if questions is None else questions
+    meant = [*(q.target for q in asked), *(p.target for p in answered)]
+    targets = tuple(dict.fromkeys([*leads, *meant]))
+    now = [_asked(ward, question) for question in asked] if container.running and ward.ask else []
+    probed = (*answered, *now)
+    here = _spoken(ward, container, _unsure(targets, probed, inside), inside)
     container = daemon.container(container.id) or container  # it may have died over a question
+    log = _told(unseen, "its log", lambda: daemon.logs(container.id, tail=LOG_LINES))
+    health = "" if container.health is Health.NONE else daemon.last_health_output(container.id)
     facts = Facts(
         container=container,
-        log=tuple(daemon.logs(container.id, tail=LOG_LINES)),
+        log=tuple(log),
         targets=targets,
         listeners=None if inside.source is Source.NONE else inside.listeners,
         settings=tuple(Setting(f"{s.where} {s.name}", s.port) for s in vitals.settings),
         probed=probed if container.running else (),
-        health_output="" if container.health is Health.NONE else daemon.last_health_output(container.id),
+        health_output=health,
         oom_killed=vitals.oom_killed,
         engine_error=vitals.error,
+        gpu_refusal=vitals.error if NO_DRIVER in vitals.error else "",
         seconds=seconds_since(ward.clock, container.started_at),
         speaks=here,
         refused=frozenset(p for p, heard in here.items() if heard.tongue is Tongue.NOBODY and "refused" in heard.why),
-        queues=_queues(inside, targets),
-        conflicts=_conflicts(ward, container),
-        ephemeral=_ephemeral(ward),
+        # Read once more after the questions: what is not taken waits.
+        queues=_queues(sockets_of(container) or inside.sockets, targets),
+        conflicts=_conflicts(ward, container, inside, log),
+        ephemeral=ephemeral_range() if daemon.address.local else None,
         health_command=vitals.health_command,
-        dependants=_dependants(ward, container),
-        misnamed=_misnamed(ward, container, targets),
+        dependants=dependants(container, ward.services, ward.everyone),
+        misnamed=() if ward.hurry else misnamed(daemon, container, ward.services, ward.everyone, targets),
         firewall=dropping(ward.firewall, [e.ip for e in container.endpoints if e.ip], bindings),
+        unseen=tuple(unseen),
         test_stack=False,
     )
-    stuck = any(f.code == "not-reading" for f in diagnose(facts))
-    silent = next((p.target for p in probed if not p.ok), None)
-    return replace(facts, stack=_stack(facts.process(silent))) if stuck and silent else facts
+    if ward.hurry or not any(f.code == "not-reading" for f in diagnose(facts)):
+        return facts
+    silent = next(p.target for p in probed if not p.ok)
+    return replace(facts, stack=stack_of(facts.process(silent)))
 
 
-def _spoken(ward: Ward, container: Container, targets: Sequence[int], inside: Inside) -> dict[int, Speech]:
-    if not container.running or not ward.daemon.address.local:
+def _told(unseen: list[str], what: str, ask_for: Callable[[], list[str]]) -> list[str]:
+    """Return what the Engine tells, and note where it does not tell this one thing, such as a log that is not kept."""
+    try:
+        return ask_for()
+    except EngineGoneError:
+        raise
+    except CutoverError as error:
+        unseen.append(f"{what} could not be read: {error.message}")
+        return []
+
+
+def _questions(ward: Ward, container: Container, inside: Inside) -> list[Question]:
+    """Return the probes whose host port leads to this container, put as clients put them."""
+    bindings = {b.host_port: b for b in (*container.wanted, *container.published)}
+    own = {x.port for x in inside.listeners} if on_host(container) else set()
+    found = []
+    for spec in ward.probes:
+        if spec.host and spec.host not in HERE:
+            continue
+        binding = bindings.get(spec.port)
+        if binding is not None:
+            host = spec.host or binding.host_ip or ward.daemon.address.host
+            found.append(Question(spec, host, spec.port, binding.target))
+        elif spec.port in own:
+            found.append(Question(spec, spec.host or ward.daemon.address.host, spec.port, spec.port))
+    return found
+
+
+def unasked(ward: Ward, project: str) -> list[str]:
+    """Return a sentence for each probe that leads to no container of the project."""
+    mine = [c for c in ward.everyone if c.project == project]
+    ports = {b.host_port for c in mine for b in (*c.wanted, *c.published)}
+    hosts = any(on_host(c) for c in mine)
+    told = []
+    for spec in ward.probes:
+        if spec.host and spec.host not in HERE:
+            told.append(f"probe {spec} was not asked: it names another host; cutover probe asks it")
+        elif spec.port not in ports and not hosts:
+            told.append(f"probe {spec} was not asked: no container of this project publishes port {spec.port}")
+    return told
+
+
+def on_host(container: Container) -> bool:
+    """Say whether it has the host's own network."""
+    return any(e.network == "host" for e in container.endpoints)
+
+
+def _unsure(targets: Sequence[int], probed: Sequence[Probed], inside: Inside) -> list[int]:
+    """Return the ports that have to say what they speak: a probe failed there, or IPv6 alone may be listened on."""
+    failed = {p.target for p in probed if not p.ok}
+    here = {t: [x for x in inside.listeners if x.port == t and x.protocol is Protocol.TCP] for t in targets}
+    return [t for t in targets if t in failed or (here[t] and all(":" in x.address for x in here[t]))]
+
+
+def _spoken(ward: Ward, container: Container, ports: Sequence[int], inside: Inside) -> dict[int, Speech]:
+    if not container.running or not ward.daemon.address.local or not ward.ask:
         return {}
     open_ = {x.port for x in inside.listeners if x.protocol is Protocol.TCP and not x.loopback_only}
     known = inside.source is not Source.NONE
     return {
-        port: speech_of(ward.daemon, container, port, ward.speech_s) for port in targets if port in open_ or not known
+        port: speech_of(ward.daemon, container, port, ward.speech_s) for port in ports if port in open_ or not known
     }
 
 
-def _asked(question: Question) -> Probed:
+def _asked(ward: Ward, question: Question) -> Probed:
     """Ask for longer than the client would, so that a late answer is told from none."""
     spec = question.spec
     limit = spec.timeout_s or DEFAULT_TIMEOUT_S
-    patience_s = question.patience_s or max(PATIENCE_S, limit)
+    patience_s = HURRY_S if ward.hurry else max(PATIENCE_S, limit)
     answer = ask(replace(spec, timeout_s=None), question.host, question.port, timeout_s=patience_s)
     late = answer.replied and answer.elapsed_s > limit
     return Probed(
@@ -141,93 +208,26 @@ def _asked(question: Question) -> Probed:
         spec.path,
         limit,
         round(answer.elapsed_s, 1) if late else None,
+        0.0 if answer.replied else round(answer.elapsed_s, 1),
     )
 
 
-def _queues(inside: Inside, targets: Sequence[int]) -> dict[int, Queue]:
+def _queues(sockets: Sequence[Socket], targets: Sequence[int]) -> dict[int, Queue]:
     queues = {}
     for port in targets:
-        here = [s for s in inside.sockets if s.protocol is Protocol.TCP and s.port == port]
+        here = [s for s in sockets if s.protocol is Protocol.TCP and s.port == port]
         waiting = sum(s.receive_queue for s in here if s.listening)
         unread = sum(s.receive_queue for s in here if s.state is State.ESTABLISHED)
         queues[port] = Queue(waiting, unread)
     return queues
 
 
-def _conflicts(ward: Ward, container: Container) -> tuple[Conflict, ...]:
-    """Return who holds what it wants, where it does not run."""
-    if container.running or container.state is ContainerState.PAUSED:
+def _conflicts(ward: Ward, container: Container, inside: Inside, log: Sequence[str]) -> tuple[Conflict, ...]:
+    """Return who holds what it wants, where it does not run; on the host's own network, where its log says so."""
+    wanted: Sequence[PortBinding] = container.wanted
+    if on_host(container):
+        _, port = address_in_use(log)
+        wanted = [PortBinding("", port, port)] if port and port not in {x.port for x in inside.listeners} else []
+    elif container.state in {ContainerState.RUNNING, ContainerState.PAUSED, ContainerState.RESTARTING}:
         return ()
-    return tuple(conflicts(container.wanted, ward.everyone, ward.host, leaving=frozenset({container.id})))
-
-
-def _ephemeral(ward: Ward) -> tuple[int, int] | None:
-    if not ward.daemon.address.local:
-        return None
-    try:
-        low, high = EPHEMERAL.read_text().split()
-    except (OSError, ValueError):
-        return None
-    return int(low), int(high)
-
-
-def _dependants(ward: Ward, container: Container) -> tuple[Dependant, ...]:
-    """Return the services that the compose files have depend on this one, with the networks of their containers."""
-    found = []
-    for name, service in ward.services.items():
-        if container.service not in (service.get("depends_on") or {}):
-            continue
-        theirs = [c for c in ward.everyone if c.project == container.project and c.service == name and c.endpoints]
-        networks = tuple(sorted({e.network for c in theirs for e in c.endpoints}))
-        named = re.search(rf"\b{re.escape(container.service)}\b", json.dumps([service.get(k) for k in TELLING]))
-        found.append(Dependant(name, networks, named is not None))
-    return tuple(found)
-
-
-def _misnamed(ward: Ward, container: Container, targets: Sequence[int]) -> tuple[Named, ...]:
-    """Return what services that may depend on this one call it, where nobody has that name on their networks."""
-    found = []
-    for name, service in ward.services.items():
-        theirs = [c for c in ward.everyone if c.project == container.project and c.service == name and c.endpoints]
-        if container.service not in (service.get("depends_on") or {}) or not theirs:
-            continue
-        networks = {e.network for c in theirs for e in c.endpoints}
-        known = {n for c in ward.everyone for e in c.endpoints if e.network in networks for n in (c.name, *e.aliases)}
-        known |= {"localhost", *(link.split(":")[-1] for link in service.get("links") or ())}
-        known |= {re.split("[=:]", entry)[0] for entry in service.get("extra_hosts") or ()}
-        for key, value in (service.get("environment") or {}).items():
-            for host, port in ADDRESS.findall(str(value or "")):
-                if int(port) in targets and host not in known and "." not in host:
-                    found.append(Named(name, key, host, int(port)))
-    return tuple(found)
-
-
-def firewall_rules() -> str:
-    """Return the host's rules, nothing where they cannot be read: only root may."""
-    where = os.pathsep.join([os.environ.get("PATH", ""), *SBIN])
-    tools = [shutil.which(name, path=where) for name in ("iptables-save", "ip6tables-save")]
-    return "\n".join(_output([tool]) for tool in tools if tool)
-
-
-def _output(command: list[str]) -> str:
-    try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=STACK_S, check=True).stdout
-    except (OSError, subprocess.SubprocessError):
-        return ""
-
-
-def _stack(pid: int) -> tuple[str, ...]:
-    """Return what the threads of a stuck process do, where py-spy is there and may look."""
-    tool = shutil.which("py-spy")
-    if tool is None or not pid:
-        return ()
-    try:
-        threads = json.loads(_output([tool, "dump", "--json", "--nonblocking", "--pid", str(pid)]) or "[]")
-    except ValueError:
-        return ()
-    frames = [
-        f"{thread.get('thread_name') or thread.get('thread_id')}: {frame['name']} ({frame['filename']}:{frame['line']})"
-        for thread in threads
-        for frame in thread.get("frames", ())[:FRAMES]
-    ]
-    return tuple(frames[:STACK_LINES])
+    return tuple(conflicts(wanted, ward.everyone, ward.host, leaving=frozenset({container.id})))

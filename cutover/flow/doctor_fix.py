@@ -120,7 +120,8 @@ def _retargeted(document: Document, entry: PortEntry, fix: PortFix) -> str:
 
 def _published(files: FileSet, fix: PortFix) -> Edit:
     document = files.definitions(fix.service)[0]
-    path, value = ("services", fix.service, "ports"), f"{fix.target}:{fix.target}"
+    address = f"[{fix.host_ip}]:" if ":" in fix.host_ip else f"{fix.host_ip}:" if fix.host_ip else ""
+    path, value = ("services", fix.service, "ports"), f"{address}{fix.target}:{fix.target}"
     return append_item(document, path, value) if document.find(path) is not None else put(document, path, [value])
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from cutover.edge.image import edge_image_name
 from cutover.engine.daemon import Daemon
@@ -15,45 +18,91 @@ from cutover.ports.host import host_listeners
 from cutover.ports.inside import Inside, Source, look_inside
 from cutover.ports.owners import PROC
 from cutover.ports.sockets import TABLES
-from cutover.ports.table import Declared, Row, Seen, declared, rows
+from cutover.ports.table import Row, Seen, declared, rows
+from cutover.redact import masked
 from cutover.wire.speech import Speech, Tongue, speech
 
 ASK_S = 1.5
 LISTEN_S = 0.3
 AT_ONCE = 16
+ONE_OFF = "com.docker.compose.oneoff"
 EPHEMERAL_FROM = 32768
 """A listener above this that nobody declared is a worker's own, most likely: it is shown, and not asked."""
 
 
-def ports_of(session: Session, service: str | None, *, ask: bool = True) -> tuple[list[Row], list[str]]:
-    """Return a row for each port, and what could not be found out, in sentences.
+@dataclass(frozen=True, slots=True)
+class Members:
+    """The containers of a project and the services of its compose files; `troubles` are what could not be found out."""
 
-    `ask`: find out what each port speaks, too; see `cutover.wire.speech` for the one question that is asked.
+    project: str
+    services: Mapping[str, Any]
+    everyone: list[Container]
+    mine: list[Container]
+    troubles: list[str]
+
+    @property
+    def names(self) -> list[str]:
+        """Return the services that there are, in the files or as containers."""
+        return sorted({c.service for c in self.mine} | self.services.keys())
+
+
+def members_of(session: Session, service: str | None) -> Members:
+    """Return what there is of a project, the one-off containers of `docker compose run` left out.
 
     Raises:
         UsageError: there is no such service.
         EngineError: the Engine does not answer.
 
     """
-    project, daemon = session.name_project(), session.daemon
-    services, troubles = _declared(session)
-    everyone = daemon.containers()
-    mine = [c for c in everyone if c.project == project]
-    names = {c.service for c in mine} | services.keys()
-    if service is not None and service not in names:
+    project, troubles = session.name_project(), []
+    try:
+        services = session.stack.config().get("services") or {}
+    except RefusedError as error:
+        services = {}
+        troubles = [f"what the compose files say is unknown: {error.message}", *map(masked, error.evidence)]
+    everyone = session.daemon.containers()
+    mine = [c for c in everyone if c.project == project and c.labels.get(ONE_OFF, "False") != "True"]
+    found = Members(project, services, everyone, mine, troubles)
+    if service is not None and service not in found.names:
+        near = get_close_matches(service, found.names, 1)
         raise UsageError(
             "unknown-service",
             f"Project {project} has no service {service!r}.",
-            evidence=[f"its services: {', '.join(sorted(names)) or 'none'}"],
-            hint="docker compose ps -a",
+            evidence=[*troubles, f"its services: {', '.join(found.names) or 'none'}"],
+            hint=f"did you mean {near[0]}?" if near else "docker compose ps -a",
         )
-    wanted = [c for c in mine if service in {None, c.service}]
+    return found
+
+
+Heard = dict[tuple[str, str, int], Speech]
+"""What was heard: by container, the time of its start, and port inside."""
+
+
+def ports_of(
+    session: Session, service: str | None, *, ask: bool = True, heard: Heard | None = None
+) -> tuple[list[Row], list[str]]:
+    """Return a row for each port, and what could not be found out, in sentences.
+
+    `ask`: find out what each port speaks, too; see `cutover.wire.speech` for the one question that is asked. What is in
+    `heard` is not asked again, and what is heard is put there.
+
+    Raises:
+        UsageError: there is no such service.
+        EngineError: the Engine does not answer.
+
+    """
+    members, daemon = members_of(session, service), session.daemon
+    heard = {} if heard is None else heard
+    troubles = members.troubles
+    wanted = [c for c in members.mine if service in {None, c.service}]
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
         inside = list(pool.map(lambda c: inside_of(daemon, c), wanted))
         asked = [(c, port) for c, i in zip(wanted, inside, strict=True) for port in _to_ask(c, i)] if ask else []
-        said = dict(zip(((c.id, p) for c, p in asked), pool.map(lambda a: speech_of(daemon, *a), asked), strict=True))
+        asked = [(c, port) for c, port in asked if (c.id, c.started_at, port) not in heard]
+        said = pool.map(lambda a: speech_of(daemon, *a), asked)
+        heard.update(zip(((c.id, c.started_at, port) for c, port in asked), said, strict=True))
     seen = [
-        Seen(c, i, {port: str(heard) for (owner, port), heard in said.items() if owner == c.id})
+        Seen(c, i, {port: str(said) for (owner, start, port), said in heard.items() if (owner, start) == _life(c)})
         for c, i in zip(wanted, inside, strict=True)
     ]
     if not daemon.address.local:
@@ -61,18 +110,12 @@ def ports_of(session: Session, service: str | None, *, ask: bool = True) -> tupl
             "the Engine is on another host: who holds its ports, and what they speak, is not seen from here"
         )
     host = host_listeners() if daemon.address.local else []
-    shown = {name: services[name] for name in services if service in {None, name}}
-    return rows(shown, seen, everyone, host), troubles
+    shown = {name: declared(one) for name, one in members.services.items() if service in {None, name}}
+    return rows(shown, seen, members.everyone, host), troubles
 
 
-def _declared(session: Session) -> tuple[dict[str, tuple[Declared, ...]], list[str]]:
-    """Return what the compose files declare; where Compose rejects them, nothing, and why."""
-    try:
-        model = session.stack.config()
-    except RefusedError as error:
-        return {}, [f"what the compose files declare is unknown: {error.message}", *error.evidence]
-    services: Mapping[str, Mapping[str, object]] = model.get("services") or {}
-    return {name: declared(service) for name, service in services.items()}, []
+def _life(container: Container) -> tuple[str, str]:
+    return container.id, container.started_at
 
 
 def inside_of(daemon: Daemon, container: Container, *, proc: Path = PROC) -> Inside:

@@ -10,7 +10,7 @@ the legacy port is seen among the connections of this colour's own network names
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from cutover.errors import CutoverError, EngineError, ProbeError, StepError
 from cutover.flow.context import Context
@@ -87,22 +87,22 @@ def _as_step(ctx: Context, colour: Colour) -> Iterator[None]:
         yield
     except ProbeError as error:
         hint = error.hint
-        told = _explained(ctx, colour)
+        told = explained(ctx, colour)
         if ctx.plan.rolls is not None and colour is Colour.BLUE:
             serving = ctx.plan.called(Colour.GREEN)
             hint = f"mend what is said above, then the same command again; {serving} serves meanwhile"
         raise StepError(error.reference, error.message, evidence=[*told, *error.evidence], hint=hint) from error
 
 
-def _explained(ctx: Context, colour: Colour) -> list[str]:
+def explained(ctx: Context, colour: Colour) -> list[str]:
     """Return what the doctor makes of a colour that does not answer, in a line; nothing where he knows no more."""
-    from cutover.flow.doctor import first_finding  # noqa: PLC0415  (only where something failed)
+    from cutover.flow.explain import explanation  # noqa: PLC0415  (only where something failed)
 
-    container = ctx.find(colour)
-    if container is None:
-        return []
-    found = first_finding(ctx.daemon, ctx.clock, container, list(inside(ctx, container, colour)))
-    return [f"doctor: {found.code}: {found.message}"] if found is not None else []
+    with suppress(Exception):  # whatever goes wrong here must not hide what went wrong before
+        container = ctx.find(colour)
+        if container is not None:
+            return explanation(ctx.daemon, ctx.clock, container, list(inside(ctx, container, colour)))
+    return []
 
 
 def outside(ctx: Context, colour: Colour = Colour.BLUE) -> Iterator[Place]:

@@ -17,6 +17,7 @@ from cutover.config import Case, Suite
 from cutover.errors import CutoverError
 from cutover.events import Note, StepEvent, StepState
 from cutover.flow.colours import addresses
+from cutover.flow.explain import Explainer
 from cutover.flow.override import Derived, OverrideRequest, derive, write
 from cutover.flow.request import probes_of
 from cutover.flow.session import Session
@@ -175,7 +176,7 @@ def _started(stage: Stage, wanted: OverrideRequest, request: UpRequest) -> TestS
 
 def _smoke(stage: Stage, name: str, suite: Suite) -> Verdict:
     settings = stage.session.settings
-    with Line(_test(stage).ports) as line:
+    with Line(_test(stage).ports, Explainer(stage.session.daemon, stage.session.clock)) as line:
         return run_suite(name, suite, line, Judge(settings.errors), _test(stage).service, stage.session.observer)
 
 
@@ -184,7 +185,8 @@ def _parity(stage: Stage, cases: Sequence[Case]) -> Verdict | None:
     if not cases:
         return None
     green, blue = addresses(session, Colour.GREEN), _test(stage).ports
-    return run_parity(cases, green, blue, session.settings.parity, session.settings.errors, session.observer)
+    settings, explain = session.settings, Explainer(session.daemon, session.clock)
+    return run_parity(cases, green, blue, settings.parity, settings.errors, session.observer, explain=explain)
 
 
 def _surface(stage: Stage) -> Verdict | None:

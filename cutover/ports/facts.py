@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cutover.model import Container, ContainerState, Listener, Protocol
+from cutover.ports.firewall import Drop
 from cutover.ports.published import Conflict
 from cutover.wire.speech import Speech
 
@@ -26,7 +27,8 @@ class Probed:
     """The last answer to one probe: `target` is the port inside, `replied` whether anything came back at all.
 
     `kind` is the scheme of its URL (`zmq`, `http`, `https`, `tcp`), `path` that of an HTTP probe. `late_s` is how long
-    the answer took where that was longer than the client waits (`timeout_s`), in seconds.
+    the answer took where that was longer than the client waits (`timeout_s`), `waited_s` how long none came; seconds.
+    `bare`: it was sent by a DEALER without the empty frame that a REQ puts before a request.
     """
 
     probe: str
@@ -38,6 +40,8 @@ class Probed:
     path: str = ""
     timeout_s: float = 0.0
     late_s: float | None = None
+    waited_s: float = 0.0
+    bare: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +66,16 @@ class Dependant:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A place in a service's settings that names a host and a port which no container of its networks has."""
+    """A place in a service's settings that names a host and a port which no container of its networks has.
+
+    `resolves` is whether that service can look the name up all the same, None where that could not be tried.
+    """
 
     service: str
     where: str
     host: str
     port: int
+    resolves: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +87,8 @@ class Facts:
     `conflicts` are what holds the host ports that it wants and has not; `ephemeral` is the host's own range for
     outgoing connections; `health_command` its healthcheck as Docker runs it; `stack` what its threads do, as `py-spy`
     told. `misnamed` are the places that mean this service, by its port, under a name that nobody has; `firewall` the
-    rules that drop what is on its way here. `test_stack`: it is one of cutover's own, which `cutover up` starts.
+    rules that drop what is on its way here; `unseen` what could not be looked at, in sentences. `test_stack`: it is one
+    of cutover's own, which `cutover up` starts.
     """
 
     container: Container
@@ -101,8 +110,9 @@ class Facts:
     health_command: tuple[str, ...] = ()
     dependants: tuple[Dependant, ...] = ()
     misnamed: tuple[Named, ...] = ()
-    firewall: tuple[str, ...] = ()
+    firewall: tuple[Drop, ...] = ()
     stack: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ()
     test_stack: bool = True
 
     @property

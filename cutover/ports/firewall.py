@@ -4,38 +4,82 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from cutover.model import PortBinding
 
-CHAINS = re.compile(r"^-A (?:INPUT|FORWARD|DOCKER-USER|DOCKER-INGRESS|ufw-\S*|FWD\S*|IN_\S*)\s")
+CHAIN = re.compile(
+    r"^-A (?:(?P<forward>FORWARD|DOCKER-USER|DOCKER-INGRESS|ufw6?-\S*forward|FWD\S*)|INPUT|ufw6?-\S*input|IN_\S*)\s"
+)
 """Those of people and of their tools; what Docker itself writes into its own chains is not at fault."""
 DROPS = re.compile(r"-j (?:DROP|REJECT)\b")
 DESTINATION = re.compile(r"(! )?-d (\S+?)(?:/32|/128)?(?:\s|$)")
-PORTS = re.compile(r"--(?:dport|dports|ctorigdstport|ctorigdst-port) (\S+)")
+PORTS = re.compile(r"--(?:dport|dports) (\S+)")
+ORIGINAL = re.compile(r"--ctorigdst(?:-)?port (\S+)")
 PROTOCOL = re.compile(r"-p (\S+)")
+COMMENT = re.compile(r"--comment (?:\"[^\"]*\"|\S+)")
+CONDITION = re.compile(
+    r"! |-s |-i |-o |-m (?!tcp\b|udp\b|comment\b|multiport\b|conntrack\b)|--ctstate|--ctorigsrc|--syn"
+)
+"""What makes a rule drop some packets and not others: then it may be as it should be."""
+HARMLESS = re.compile(
+    r"-j (?:DROP|REJECT|LOG|NFLOG|DOCKER-ISOLATION\S*|DOCKER-USER)\b|--ctstate (?:RELATED,)?ESTABLISHED"
+)
+"""Rules before it that let nothing new through: neither ACCEPT nor a jump to where that may be."""
 
 
-def dropping(saved: str, addresses: Iterable[str], bindings: Iterable[PortBinding]) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """A rule that drops packets for a container. `plain`: all of them, for all that can be seen."""
+
+    rule: str
+    plain: bool = True
+
+    @property
+    def chain(self) -> str:
+        """Return the chain that it is in."""
+        return self.rule.split()[1]
+
+
+def dropping(saved: str, addresses: Iterable[str], bindings: Iterable[PortBinding]) -> tuple[Drop, ...]:
     """Return the rules of `iptables-save` that drop packets for these addresses of a container, or for these ports.
 
-    A rule counts only if it names one of the addresses, or a port of them, and nothing else of the destination.
+    A rule counts only if it names one of the addresses, or a port of them, and nothing else of the destination. In the
+    chains of what is forwarded that is the port inside, in those of what is for the host itself the host's port; the
+    latter is never plain, for what comes from outside is forwarded. Nor is one that has a condition besides, or one
+    that comes after another which may let packets through.
     """
     mine, wanted = set(addresses), list(bindings)
-    return tuple(line for line in saved.splitlines() if CHAINS.match(line) and _drops(line, mine, wanted))
+    found, opened = [], set[str]()
+    for raw in saved.splitlines():
+        line = COMMENT.sub("", raw)
+        if line.startswith("*"):
+            opened.clear()
+        if (chain := CHAIN.match(line)) is None:
+            continue
+        name = line.split()[1]
+        forward = chain["forward"] is not None
+        if DROPS.search(line) and _named(line, mine, wanted, forward=forward):
+            found.append(Drop(raw, forward and name not in opened and not CONDITION.search(line)))
+        if not HARMLESS.search(line):
+            opened.add(name)
+    return tuple(found)
 
 
-def _drops(rule: str, mine: set[str], wanted: list[PortBinding]) -> bool:
-    if not DROPS.search(rule):
-        return False
-    destination, ports = DESTINATION.search(rule), PORTS.search(rule)
+def _named(rule: str, mine: set[str], wanted: list[PortBinding], *, forward: bool) -> bool:
+    destination, ports, original = DESTINATION.search(rule), PORTS.search(rule), ORIGINAL.search(rule)
     if destination is not None and (destination[1] or destination[2] not in mine):
         return False
-    if ports is None:
+    if ports is None and original is None:
         return destination is not None
-    named = set(_numbers(ports[1]))
     protocol = PROTOCOL.search(rule)
     spoken = {protocol[1]} if protocol is not None and protocol[1] != "all" else {"tcp", "udp", "sctp"}
-    return any({b.host_port, b.target} & named and str(b.protocol) in spoken for b in wanted)
+    inside = set(_numbers(ports[1])) if ports is not None else set()
+    outside = set(_numbers(original[1])) if original is not None else set()
+    return any(
+        str(b.protocol) in spoken and ((b.target if forward else b.host_port) in inside or b.host_port in outside)
+        for b in wanted
+    )
 
 
 def _numbers(text: str) -> Iterator[int]:

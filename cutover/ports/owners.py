@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cutover.model import Listener
+from cutover.redact import masked_command
 
 PROC = Path("/proc")
 _COMMAND_CHARS = 400
 _SOCKET = re.compile(r"socket:\[(\d+)\]")
-_SECRET = re.compile(r"(?i)((?:^|\s)--?[\w-]*(?:pass|passwd|password|secret|token|api-?key)(?:=|\s+))(?!-)\S+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def command_of(pid: int, proc: Path = PROC) -> str:
 def tidy_command(arguments: Iterable[str]) -> str:
     """Return a command line as one line of text, at most 400 characters, with passwords masked."""
     joined = " ".join(arguments).strip()
-    return _SECRET.sub(r"\1***", joined)[:_COMMAND_CHARS]
+    return masked_command(joined)[:_COMMAND_CHARS]
 
 
 def pids(proc: Path = PROC) -> list[int]:

@@ -99,15 +99,19 @@ COLUMNS = ("service", "state", "declared", "published", "bound on the host", "li
 
 
 def declared(service: Mapping[str, Any]) -> tuple[Declared, ...]:
-    """Return what a service of Compose's canonical model declares under `ports`."""
+    """Return what a service of Compose's canonical model declares under `ports`; a protocol is meant in any case.
+
+    One that Docker does not know is left out: it refuses the whole service.
+    """
     return tuple(
         Declared(
             int(port["target"]),
             str(port.get("published") or ""),
             str(port.get("host_ip") or ""),
-            Protocol(port.get("protocol") or "tcp"),
+            Protocol(str(port.get("protocol") or "tcp").lower()),
         )
         for port in service.get("ports") or ()
+        if str(port.get("protocol") or "tcp").lower() in set(Protocol)
     )
 
 

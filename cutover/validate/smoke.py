@@ -122,7 +122,7 @@ class _Run:
             if not found or attempt > step.retry.times:
                 break
             self.clock.sleep(step.retry.every_s)
-        where = () if response.answered else (asked,)
+        where = () if response.answered else (asked, *self.line.why(question, response))
         return [replace(f, evidence=(*where, *f.evidence)) for f in found], _detail(response, attempt)
 
     def _judged(self, step: Step, response: Response) -> list[Finding]:

@@ -62,6 +62,14 @@ def bound(kind, port=PORT):
     return made
 
 
+def deaf():
+    """Listen, and never accept."""
+    held = socket.create_server(("0.0.0.0", PORT))
+    say(f"listening on port {PORT}")
+    time.sleep(3600)
+    held.close()
+
+
 def rep(made, delay_s=0.0):
     """Answer every request."""
     while True:
@@ -169,6 +177,7 @@ FAULTS = {
     "twice-dead": twice_dead,
     "stuck": lambda: (bound(zmq.REP), time.sleep(3600)),
     "dead-thread": dead_thread,
+    "deaf": deaf,
     "slow": lambda: rep(bound(zmq.REP), 4.0),
     "pub": lambda: (bound(zmq.PUB), time.sleep(3600)),
     "pull": lambda: (bound(zmq.PULL), time.sleep(3600)),

@@ -35,6 +35,8 @@ class Fault:
 
 
 NO_CURL = {"test": ["CMD", "curl", "-f", "http://localhost:8000/"], "interval": "1s", "retries": 2}
+NO_GPU = {"driver": "nobody", "count": 1, "capabilities": ["gpu"]}
+"""Refused by the Engine in the words in which it refuses `nvidia` where there is no such runtime."""
 HEALTHY: dict[str, Fault] = {
     "web": Fault("", ask=HTTP),
     "web-checked": Fault("", ask=HTTP, more={"healthcheck": {"test": ["CMD", "true"], "interval": "1s"}}),
@@ -57,6 +59,7 @@ FAULTS: dict[str, Fault] = {
     "twice": Fault("port-wanted-twice", "twice", ZMQ, severity="warning"),
     "twice-dead": Fault("port-wanted-twice", "twice-dead", ZMQ),
     "stuck": Fault("not-reading", "stuck", ZMQ),
+    "deaf": Fault("not-reading", "deaf", HTTP),
     "slow": Fault("slow-reply", "slow", ZMQ),
     "pub": Fault("wrong-socket-type", "pub", ZMQ),
     "pull": Fault("wrong-socket-type", "pull", ZMQ),
@@ -74,6 +77,7 @@ FAULTS: dict[str, Fault] = {
     "walled": Fault("firewall-drops", ask=HTTP, inside=8014),
     "fleeting": Fault("host-port-ephemeral", ask=HTTP, severity="warning"),
     "stale": Fault("stale-proxy"),
+    "gpu": Fault("gpu-refused", more={"deploy": {"resources": {"reservations": {"devices": [NO_GPU]}}}}),
     "foreign": Fault("host-port-foreign"),
     "taken": Fault("host-port-container"),
     # what the original's successor logged, in the ways that its authors guessed, and the two that they did not
@@ -99,7 +103,7 @@ APART = {
         "command": ["sleep", "3600"],
     },
 }
-BY_HAND = ("foreign", "taken", "stale")
+BY_HAND = ("foreign", "taken", "stale", "gpu")
 PROXY = "import socket,time; s=socket.create_server(('0.0.0.0', {port})); time.sleep(3600)"
 """What `up` cannot start, as it should not be able to."""
 

@@ -83,16 +83,19 @@ def test_an_edit_is_shown_and_written_when_told(stack):
     assert "not by an edit: have the published port of variable lead to 8000" in shown.err
     assert rig.file.read_bytes() == before
 
-    told = rig.cutover("doctor", "--fix", "--apply", "--json")
-    assert told.code == 1, told
-    fix = told.json["fix"]
+    saved = []
+    for name in ("web", "long", "health"):
+        assert f"cutover doctor {name} --fix --apply" in shown.out
+        told = rig.cutover("doctor", name, "--fix", "--apply", "--json")
+        assert told.json["fix"]["saved"], told
+        saved.append(told.json["fix"]["saved"])
     assert lines(before.decode(), rig.file.read_text()) == [
         f'- "127.0.0.1:{ports["web"]}:8000/tcp"   # legacy',
         "- target: 8000",
         f'ports: ["{ports["health"]}:8000", "{ports["side"]}:{ports["side"]}"]',
     ]
-    (saved,) = json.loads((rig.folder / fix["saved"] / "manifest.json").read_text())["files"]
-    assert (rig.folder / fix["saved"] / saved["copy"]).read_bytes() == before
+    (copy,) = json.loads((rig.folder / saved[0] / "manifest.json").read_text())["files"]
+    assert (rig.folder / saved[0] / copy["copy"]).read_bytes() == before
     rig.compose("up", "-d")
     for name in ("web", "long", "side"):
         wait(lambda port=ports[name]: answers(port), 10)
@@ -119,4 +122,9 @@ def test_what_is_taken_is_not_published(stack):
 def test_apply_alone_is_no_command(stack):
     """It says what it goes with."""
     rig, _ = stack
-    assert rig.cutover("doctor", "--apply").code == 2
+    before = rig.file.read_bytes()
+    for args in (("--apply",), ("--fix", "--apply"), ("web", "--apply")):
+        told = rig.cutover("doctor", *args)
+        assert told.code == 2, told
+        assert "SERVICE" in told.err
+    assert rig.file.read_bytes() == before

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cutover.errors import StepError
 from cutover.flow.context import Context
 from cutover.flow.plan import Step
-from cutover.flow.proof import alive, describe_health, prove_outside, wait_inside
+from cutover.flow.proof import alive, describe_health, explained, prove_outside, wait_inside
 from cutover.flow.steps.base import Passive, Prior
 from cutover.model import Answer, Colour
 
@@ -75,7 +75,7 @@ class Watch(Passive):
                 raise StepError(
                     "watch-failed",
                     f"{ctx.plan.called(Colour.BLUE)} stopped answering while it was watched: {wrong}",
-                    evidence=describe_health(ctx, Colour.BLUE),
+                    evidence=[*explained(ctx, Colour.BLUE), *describe_health(ctx, Colour.BLUE)],
                     hint=f"docker compose logs {ctx.plan.blue}",
                 )
             ctx.clock.sleep(min(WATCH_INTERVAL_S, max(0.0, end - ctx.clock.monotonic())))

@@ -53,11 +53,12 @@ def run(ctx: Context, addresses: dict[int, Address], where: str) -> None:
         StepError: one of them fails; the evidence is what was wrong.
 
     """
+    from cutover.flow.explain import Explainer  # noqa: PLC0415
     from cutover.validate.judge import Judge  # noqa: PLC0415  (JSONPath costs 60 ms that a dry run need not pay)
     from cutover.validate.smoke import run_suite  # noqa: PLC0415
 
     for name, suite in ctx.suites.items():
-        with Line(addresses) as line:
+        with Line(addresses, Explainer(ctx.daemon, ctx.clock)) as line:
             verdict = run_suite(name, suite, line, Judge(ctx.errors), f"{ctx.plan.blue} {where}", ctx.observer)
         if not verdict.passed:
             raise _failed(ctx, verdict, where)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from cutover.model import Certainty, Finding, Health, Severity
-from cutover.ports.facts import Facts, Probed
+from cutover.ports.facts import Facts, Probed, Queue
 from cutover.ports.owners import tidy_command
 from cutover.ports.rules.common import LOG_LINES, error, log
 from cutover.wire.speech import Speech, Tongue
@@ -16,7 +16,8 @@ ANSWER_REQ = frozenset({"REP", "ROUTER", None})
 OWN_WAYS = frozenset({"host", "none"})
 """What is no network to share: whoever is there is reached in other ways, or in none."""
 HEALTHY = re.compile(r"health|ready|live|status|ping", re.IGNORECASE)
-THREAD_DIED = re.compile(r"Exception in thread |Unhandled exception|panicked at|Traceback \(most recent call last\)")
+THREAD_DIED = re.compile(r"^\s*(?:Exception in thread |Unhandled exception|thread '.*' panicked at)")
+"""Not a traceback alone: who prints one has caught its exception, more often than not."""
 
 
 def unhealthy(facts: Facts) -> Iterator[Finding]:
@@ -63,6 +64,9 @@ def _why(facts: Facts, probed: Probed, heard: Speech | None) -> Finding:
         return _wrong(facts, probed)
     if probed.kind == "zmq" and heard is not None and heard.tongue is Tongue.ZMTP:
         return _not_reading(facts, probed)
+    queue = facts.queues.get(probed.target)
+    if queue is not None and (queue.connections or queue.unread):
+        return _not_accepting(facts, probed, queue)
     message = f"{facts.container.name} listens on {probed.target} and does not answer: {probed.detail}."
     return error("no-answer", message, [f"probe {probed.probe}", *log(facts)], f"docker logs {facts.container.name}")
 
@@ -91,6 +95,14 @@ def _other_language(facts: Facts, probed: Probed, heard: Speech) -> Finding | No
             evidence,
             f"give the client its {peer.mechanism} keys, or start the service without",
         )
+    if probed.bare and peer.socket_type in {"REP", "REQ"}:
+        return error(
+            "wrong-socket-type",
+            f"{name} has a {peer.socket_type} socket on {probed.target}, and its client is a DEALER that sends no "
+            "empty frame before the request: libzmq drops that, and says nothing.",
+            evidence,
+            "send an empty frame first, as a REQ does (in a suite: delimiter: true), or answer with a ROUTER",
+        )
     if peer.socket_type not in ANSWER_REQ:
         return error(
             "wrong-socket-type",
@@ -103,21 +115,38 @@ def _other_language(facts: Facts, probed: Probed, heard: Speech) -> Finding | No
 
 def _not_reading(facts: Facts, probed: Probed) -> Finding:
     died = [f"log: {line}" for line in facts.log if THREAD_DIED.search(line)]
-    waits = [f"port {probed.target} inside: {facts.queues[probed.target]}"] if probed.target in facts.queues else []
-    why = "its log shows an exception that nobody caught" if died else "its request loop does not read"
+    queue = facts.queues.get(probed.target)
+    waits = [f"port {probed.target} inside: {queue}"] if queue is not None else []
+    why = "its log shows an exception that nobody caught" if died else "its request loop does not read, most likely"
+    waited = f" in {probed.waited_s:g} s" if probed.waited_s else ""
     return error(
         "not-reading",
-        f"{facts.container.name} shakes hands on {probed.target} and never replies: {why}; that libzmq still accepts "
-        "is the work of its own thread.",
+        f"{facts.container.name} shakes hands on {probed.target} and sends no reply{waited}: {why}; that libzmq still "
+        "accepts is the work of its own thread.",
         [
             f"probe {probed.probe}: {probed.detail}",
             *waits,
             *(f"thread: {line}" for line in facts.stack),
-            *(died or []),
+            *died,
             *log(facts),
         ],
         f"docker logs {facts.container.name}; py-spy dump --pid {facts.process(probed.target)}; then restart it",
-        Certainty.CERTAIN if died or facts.stack else Certainty.LIKELY,
+        Certainty.CERTAIN if died or (queue is not None and queue.unread) else Certainty.LIKELY,
+    )
+
+
+def _not_accepting(facts: Facts, probed: Probed, queue: Queue) -> Finding:
+    return error(
+        "not-reading",
+        f"{facts.container.name} listens on {probed.target} and does not take what comes: the kernel accepts "
+        "for it, and its own loop does not read.",
+        [
+            f"port {probed.target} inside: {queue}",
+            f"probe {probed.probe}: {probed.detail}",
+            *(f"thread: {line}" for line in facts.stack),
+            *log(facts),
+        ],
+        f"docker logs {facts.container.name}; py-spy dump --pid {facts.process(probed.target)}; then restart it",
     )
 
 
@@ -133,14 +162,21 @@ def _wrong(facts: Facts, probed: Probed) -> Finding:
 def alias_missing(facts: Facts) -> Iterator[Finding]:
     """Say that another service asks for this one, by its port, under a name that nobody has there."""
     for named in facts.misnamed:
+        if named.resolves:
+            continue
         service = facts.container.service
-        yield error(
+        tried = named.resolves is False
+        yield Finding(
             "alias-missing",
+            Severity.ERROR if tried else Severity.WARNING,
             f"{named.service} asks for {named.host}:{named.port}, and no container on its networks has that name; "
             f"{service} listens on {named.port}.",
-            [f"{named.service}: {named.where} names {named.host}:{named.port}"],
+            (
+                f"{named.service}: {named.where} names {named.host}:{named.port}",
+                *([f"{named.service}: `getent hosts {named.host}` finds nothing"] if tried else []),
+            ),
             f"networks: {{NETWORK: {{aliases: [{named.host}]}}}} in {service}, or write {service} into {named.where}",
-            Certainty.LIKELY,
+            Certainty.LIKELY if tried else Certainty.POSSIBLE,
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cutover.model import Container, Finding, PortBinding, Severity
+from cutover.model import Certainty, Container, Finding, PortBinding, Severity
 from cutover.ports.facts import Facts
 from cutover.ports.published import Conflict
 from cutover.ports.rules.common import error
@@ -35,13 +35,19 @@ def _cure(conflict: Conflict) -> str:
 
 def firewall(facts: Facts) -> Iterator[Finding]:
     """Say which rules drop what is on its way to it; this host itself may still be answered."""
-    if facts.firewall and facts.container.running:
-        yield error(
-            "firewall-drops",
-            f"The host's firewall drops what other machines send to {facts.container.name}.",
-            [f"iptables: {rule}" for rule in facts.firewall],
-            f"iptables {facts.firewall[0].replace('-A ', '-D ', 1)}",
-        )
+    if not facts.firewall or not facts.container.running:
+        return
+    plain = [drop for drop in facts.firewall if drop.plain]
+    shown = plain or list(facts.firewall)
+    what = "drops what other machines send" if plain else "has rules that may drop what is sent"
+    yield Finding(
+        "firewall-drops",
+        Severity.ERROR if plain else Severity.WARNING,
+        f"The host's firewall {what} to {facts.container.name}.",
+        tuple(f"iptables: {drop.rule}" for drop in shown),
+        f"see what else the chain has, and let the port through before: iptables -nvL {shown[0].chain} --line-numbers",
+        Certainty.CERTAIN if plain else Certainty.POSSIBLE,
+    )
 
 
 def ephemeral(facts: Facts) -> Iterator[Finding]:

@@ -7,17 +7,16 @@ from collections.abc import Iterator
 
 from cutover.model import Certainty, Container, ContainerState, Finding, Severity
 from cutover.ports.facts import Facts
-from cutover.ports.rules.common import error, log
+from cutover.ports.rules.common import address_in_use, error, log, program
 
-SIGNALS = {137: "killed (SIGKILL)", 139: "crashed (SIGSEGV)", 134: "aborted (SIGABRT)", 143: "stopped (SIGTERM)"}
+SIGKILLED = 137
+SIGNALS = {SIGKILLED: "killed (SIGKILL)", 139: "crashed (SIGSEGV)", 134: "aborted (SIGABRT)", 143: "stopped (SIGTERM)"}
 COMMAND_FAILED = {126: "its command cannot be run", 127: "its command is not there"}
-IMPORT = re.compile(r"\b(?:ModuleNotFoundError|ImportError|IndentationError|TabError|SyntaxError): ")
-IN_USE = re.compile(r"address already in use|EADDRINUSE|errno 98|errno: 98", re.IGNORECASE)
+IMPORT = re.compile(r"(?:ModuleNotFoundError|ImportError|IndentationError|TabError|SyntaxError): ")
 LAST_WORDS = 3
 """How many lines of the log are its last words: an import that failed before, and was done without, is none of them."""
-LATELY_S = 60.0
-"""A container that has run for longer since it was last restarted does not keep crashing."""
-PORT = re.compile(r":(\d{2,5})\b")
+LATELY_S, JUST_NOW_S, OFTEN = 60.0, 10.0, 2
+"""A container that has run for longer since it was last restarted, or was restarted once, does not keep crashing."""
 
 
 def gpu_refused(facts: Facts) -> Iterator[Finding]:
@@ -26,46 +25,57 @@ def gpu_refused(facts: Facts) -> Iterator[Finding]:
         yield error(
             "gpu-refused",
             "The Engine does not take its GPU reservation.",
-            [facts.gpu_refusal],
-            f"cutover up {facts.container.service} --no-gpu",
+            [f"engine: {facts.gpu_refusal}"],
+            f"cutover up {facts.container.service} --no-gpu"
+            if facts.test_stack
+            else "install the NVIDIA container toolkit and restart the Engine; docker info tells the runtimes it has",
         )
 
 
 def oom_killed(facts: Facts) -> Iterator[Finding]:
-    """Say that the kernel killed it for its memory."""
-    if facts.oom_killed:
-        message = f"{facts.container.name} needed more memory than it may have, and was killed by the kernel."
-        yield error("oom-killed", message, log(facts), "raise its memory limit (mem_limit, deploy.resources.limits)")
+    """Say that the kernel killed it for its memory; a process of its, where it runs on."""
+    if not facts.oom_killed:
+        return
+    cure = "raise its memory limit (mem_limit, deploy.resources.limits)"
+    name = facts.container.name
+    if facts.gone or facts.container.state is ContainerState.RESTARTING or facts.container.exit_code == SIGKILLED:
+        message = f"{name} needed more memory than it may have, and was killed by the kernel."
+        yield error("oom-killed", message, log(facts), cure)
+    else:
+        message = f"A process of {name} needed more memory than the container may have, and was killed by the kernel."
+        yield Finding("oom-killed", Severity.WARNING, message, tuple(log(facts)), cure)
 
 
 def died_on_import(facts: Facts) -> Iterator[Finding]:
-    """Say that Python could not read the program, where that was its end."""
-    if not (facts.gone or _crashes(facts)):
+    """Say that Python could not read the program, where that was its end: its last words, and a failure."""
+    if facts.oom_killed or not (facts.gone or facts.container.state is ContainerState.RESTARTING):
         return
-    lines = [line for line in facts.log[-LAST_WORDS:] if IMPORT.search(line)]
-    if lines and not facts.oom_killed:
+    said = [line.strip() for line in facts.log[-LAST_WORDS:] if IMPORT.match(line.strip())]
+    if said and facts.container.exit_code != 0:
+        last = facts.log[-1].strip() == said[-1] and facts.container.exit_code == 1
         yield error(
             "died-on-import",
-            f"{facts.container.name} is a Python program that ended while it was loaded: {lines[-1].strip()}.",
+            f"{facts.container.name} is a Python program that ended while it was loaded: {said[-1]}.",
             log(facts),
             "install what is missing in its image, or mend the line that is named",
+            Certainty.CERTAIN if last else Certainty.LIKELY,
         )
 
 
 def port_wanted_twice(facts: Facts) -> Iterator[Finding]:
     """Say that something inside has the port already: the host's ports are another matter."""
-    lines = [line for line in facts.log if IN_USE.search(line)]
-    if not lines or facts.conflicts:
-        return
-    port = next((int(m[1]) for line in reversed(lines) for m in PORT.finditer(line)), None)
+    line, port = address_in_use(facts.log)
     owner = next((x for x in facts.open if x.port == port), None)
+    if not line or facts.conflicts or (facts.on_host and owner is None):
+        return
     where = f"port {port}" if port else "a port"
-    held = [f"held inside by {owner.address}:{owner.port} ({owner.command or 'command unknown'})"] if owner else []
+    by = program(owner.command or "") if owner else ""
+    held = [f"held inside by {owner.address}:{owner.port} ({by or 'command unknown'})"] if owner else []
     yield Finding(
         "port-wanted-twice",
         Severity.ERROR if facts.amiss else Severity.WARNING,
         f"Two parts of {facts.container.name} want {where}: one has it, the other ended with `Address already in use`.",
-        (f"log: {lines[-1]}", *held),
+        (f"log: {line}", *held),
         "give each part a port of its own, or start only one of them",
         Certainty.LIKELY,
     )
@@ -73,7 +83,7 @@ def port_wanted_twice(facts: Facts) -> Iterator[Finding]:
 
 def not_started(facts: Facts) -> Iterator[Finding]:
     """Say that the container was made and never ran, unless who holds its port is known."""
-    if facts.container.state is ContainerState.CREATED and not facts.conflicts:
+    if facts.container.state is ContainerState.CREATED and not (facts.conflicts or facts.gpu_refusal):
         evidence = [f"engine: {facts.engine_error}"] if facts.engine_error else []
         message = f"{facts.container.name} was created and never started."
         yield error("not-started", message, evidence, f"docker compose up -d {facts.container.service}")
@@ -97,18 +107,16 @@ def exited(facts: Facts) -> Iterator[Finding]:
 
 
 def restarting(facts: Facts) -> Iterator[Finding]:
-    """Say that it is started again and again."""
-    if _crashes(facts):
-        container = facts.container
-        message = f"{container.name} keeps crashing: restarted {container.restart_count} times by {_policy(container)}."
-        evidence = [f"last exit code {container.exit_code}", *log(facts)]
-        yield error("restarting", message, evidence, f"docker logs {container.name}")
-
-
-def _crashes(facts: Facts) -> bool:
+    """Say that it is started again and again; a warning while it does what it should between two crashes."""
     container = facts.container
-    lately = bool(container.restart_count) and not facts.gone and facts.seconds < LATELY_S
-    return container.state is ContainerState.RESTARTING or lately
+    now = container.state is ContainerState.RESTARTING
+    lately = container.restart_count >= OFTEN and not facts.gone and facts.seconds < LATELY_S
+    if now or lately:
+        message = f"{container.name} keeps crashing: restarted {container.restart_count} times by {_policy(container)}."
+        evidence = (f"last exit code {container.exit_code}", *log(facts))
+        again = container.restart_count > OFTEN and facts.seconds < JUST_NOW_S and not any(p.ok for p in facts.probed)
+        severity = Severity.ERROR if now or again or facts.amiss else Severity.WARNING
+        yield Finding("restarting", severity, message, evidence, f"docker logs {container.name}")
 
 
 def _policy(container: Container) -> str:

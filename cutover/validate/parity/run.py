@@ -6,11 +6,13 @@ import random
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from cutover.config import Case, Errors, Parity, Rule
 from cutover.errors import RefusedError, UsageError
 from cutover.events import Observer, Progress, Silence
+from cutover.model import Finding, Severity
 from cutover.validate.judge import Judge
 from cutover.validate.parity.asking import Addresses, Pair
 from cutover.validate.parity.baseline import fingerprint
@@ -22,6 +24,7 @@ from cutover.validate.parity.tally import Tally
 from cutover.validate.parity.values import general_path
 from cutover.validate.results import Check, Verdict
 from cutover.validate.talk import Line, question_of
+from cutover.validate.talk.line import Explain
 
 GIVE_UP = 10
 """Cases in a row without any answer of one colour, each worker counted, after which it is not asked any more."""
@@ -42,11 +45,13 @@ def run_parity(  # noqa: PLR0917  (in the order in which one says it)
     observer: Observer | None = None,
     *,
     baseline: Baseline | None = None,
+    explain: Explain | None = None,
 ) -> Verdict:
     """Ask both colours every case, shuffled by the seed, and say whether blue answers as green does.
 
     `green` and `blue` say where each answers for a legacy port; `parity` holds rules, gate, order and workers. A case
-    that depends on what another one did is the user's to avoid: the order is shuffled.
+    that depends on what another one did is the user's to avoid: the order is shuffled. `explain` says why a colour did
+    not answer, of the first question that each was asked in vain.
 
     Raises:
         UsageError: there are no cases, or a case's port leads nowhere.
@@ -71,7 +76,8 @@ def run_parity(  # noqa: PLR0917  (in the order in which one says it)
         "baseline_of_other_cases": baseline is not None and baseline.get("cases") != fingerprint(cases),
     }
     run.skip_the_rest()
-    return verdict_of(run.tally, parity, figures, baseline)
+    verdict = verdict_of(run.tally, parity, figures, baseline)
+    return replace(verdict, findings=(*verdict.findings, *run.explained(explain))) if explain else verdict
 
 
 def refuse_senseless(cases: Sequence[Case], green: Addresses, blue: Addresses) -> None:
@@ -162,6 +168,15 @@ class _Run:
                 found = compare(group.said, again.value, self._rules(group.case)) if again.answered else ()
                 if any(general_path(d.path) == group.path for d in found):
                     group.cure = unsteady(group.first)
+
+    def explained(self, explain: Explain) -> Iterator[Finding]:
+        """Yield why a colour did not answer the first question that it was asked in vain."""
+        for number, colour in enumerate(("green", "blue")):
+            if colour in self.tally.unanswered:
+                case, response = self.tally.unanswered[colour]
+                question = question_of(case)
+                for told in explain(question, Line(self._colours[number]).address_of(question), response):
+                    yield Finding("explained", Severity.INFO, f"{colour} does not answer {case.name}: {told}")
 
     def skip_the_rest(self) -> None:
         """Note the cases that were not asked because a colour has fallen silent."""

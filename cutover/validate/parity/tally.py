@@ -56,6 +56,7 @@ class Tally:
         self.compare_s = 0.0
         self._in_full = 0
         self.silent = {"green": 0, "blue": 0}
+        self.unanswered: dict[str, tuple[Case, Response]] = {}
         self.gave_up = ""
 
     def add(
@@ -65,7 +66,9 @@ class Tally:
         green, blue = replies
         for colour, response in (("green", green), ("blue", blue)):
             self.silent[colour] = 0 if response.answered else self.silent[colour] + 1
-            if response.answered:
+            if not response.answered:
+                self.unanswered.setdefault(colour, (case, response))
+            else:
                 self.latency[colour].add(response.elapsed_s)
             if scored(case):
                 self.measured.add(case, response, colour)

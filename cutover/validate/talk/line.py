@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Self, assert_never
 
 from cutover.errors import UsageError
@@ -12,14 +12,19 @@ if TYPE_CHECKING:
     import zmq
 
 
+Explain = Callable[[Question, Address, Response], list[str]]
+"""Says why a question was asked in vain."""
+
+
 class Line:
-    """Asks one colour; `addresses` says where it answers for each legacy port.
+    """Asks one colour; `addresses` says where it answers for each legacy port, `explain` why it does not.
 
     Connections are opened when they are needed, kept, and opened again after a failure. Belongs to one thread.
     """
 
-    def __init__(self, addresses: Mapping[int, Address]) -> None:
+    def __init__(self, addresses: Mapping[int, Address], explain: Explain | None = None) -> None:
         self._addresses = dict(addresses)
+        self._explain = explain
         self._connections: dict[tuple[object, ...], Connection] = {}
         self._context: zmq.Context[zmq.Socket[bytes]] | None = None
 
@@ -50,6 +55,10 @@ class Line:
         if key not in self._connections:
             self._connections[key] = self._connect(question, address)
         return self._connections[key]
+
+    def why(self, question: Question, response: Response) -> list[str]:
+        """Return what explains that no answer came, as evidence; [] where nobody can say."""
+        return self._explain(question, self.address_of(question), response) if self._explain is not None else []
 
     def address_of(self, question: Question) -> Address:
         """Return where a question goes: to the host that it names, else to where its port leads.

@@ -11,6 +11,7 @@ from cutover.model import Certainty, Container, ContainerState, Endpoint, Health
 from cutover.ports.catalogue import CATALOGUE
 from cutover.ports.diagnose import diagnose
 from cutover.ports.facts import Dependant, Facts, Named, Probed, Queue, Setting
+from cutover.ports.firewall import Drop
 from cutover.ports.published import Conflict
 from cutover.wire.speech import Speech, Tongue
 from cutover.wire.zmtp import Peer
@@ -105,8 +106,17 @@ def facts(**changes: Any) -> Facts:
             "status 503",
         ),
         ({"dependants": (Dependant("web", ("shop_front",), names_it=True),)}, "other-network", "shares no network"),
-        ({"misnamed": (Named("web", "MANAGER_URL", "manager", 5570),)}, "alias-missing", "asks for manager:5570"),
-        ({"firewall": ("-A DOCKER-USER -p tcp --dport 5570 -j DROP",)}, "firewall-drops", "firewall drops"),
+        (
+            {"misnamed": (Named("web", "URL", "manager", 5570, resolves=False),)},
+            "alias-missing",
+            "asks for manager:5570",
+        ),
+        ({"firewall": (Drop("-A DOCKER-USER -p tcp --dport 5570 -j DROP"),)}, "firewall-drops", "firewall drops"),
+        (
+            {"container": CREATED, "gpu_refusal": 'could not select device driver "nvidia"'},
+            "gpu-refused",
+            "does not take its GPU reservation",
+        ),
     ],
 )
 def test_each_fault_comes_first_under_its_code(changes: dict[str, Any], code: str, telling: str) -> None:
@@ -190,11 +200,101 @@ def test_a_password_in_a_healthcheck_is_not_shown() -> None:
 
 def test_a_stuck_loop_is_told_as_far_as_it_is_known() -> None:
     """Likely without an exception or a stack, certain with one; queues and threads are evidence."""
-    (found,) = diagnose(facts(probed=(ASKED,), queues={5570: Queue(0, 512)}))
-    assert found.sure is Certainty.LIKELY
+    (found,) = diagnose(facts(probed=(replace(ASKED, waited_s=8.0),), queues={5570: Queue(0, 512)}))
+    assert found.sure is Certainty.CERTAIN
+    assert "no reply in 8 s" in found.message
     assert "port 5570 inside: 0 connections not accepted, 512 bytes not read (Recv-Q)" in found.evidence
     (found,) = diagnose(facts(probed=(ASKED,), log=("Exception in thread Thread-1 (loop):", "KeyError: 'id'")))
     assert found.sure is Certainty.CERTAIN
     assert "nobody caught" in found.message
     (found,) = diagnose(facts(probed=(ASKED,), stack=("MainThread: wait (threading.py:320)",)))
     assert "thread: MainThread: wait (threading.py:320)" in found.evidence
+    assert found.sure is Certainty.LIKELY
+    (found,) = diagnose(facts(probed=(ASKED,), log=("Traceback (most recent call last):", "TimeoutError: retrying")))
+    assert found.sure is Certainty.LIKELY  # who printed it has caught it
+
+
+def listeners(*ports: int, address: str = "0.0.0.0") -> tuple[Listener, ...]:
+    """Return who listens on these ports."""
+    return tuple(Listener(address, port) for port in ports)
+
+
+def first(**changes: Any) -> tuple[str, Severity, Certainty, bool]:
+    """Return what is found first, how grave and how sure that is, and whether an edit is offered."""
+    found = diagnose(facts(**changes))[0]
+    return found.code, found.severity, found.sure, found.fix is not None
+
+
+def test_another_listener_is_no_proof_that_it_was_meant() -> None:
+    """One published port and one listener left over is certain, and has an edit; all else is neither."""
+    assert first(listeners=listeners(8888)) == ("listens-elsewhere", Severity.ERROR, Certainty.CERTAIN, True)
+    assert first(listeners=listeners(8888, 9999))[2:] == (Certainty.POSSIBLE, False)
+    assert first(targets=(5570, 5571), listeners=listeners(8888))[2:] == (Certainty.POSSIBLE, False)
+    assert first(listeners=listeners(8888), log=("serving metrics", "loading shard 3%"))[:2] == (
+        "still-starting",
+        Severity.ERROR,
+    )
+    assert first(listeners=listeners(5678, address="127.0.0.1"))[0] == "nothing-listens"
+
+
+def test_a_published_port_beside_one_that_is_served_is_a_warning() -> None:
+    """A debugger's, that is seldom on; unless its probe failed, or all is not well."""
+    idle = {"targets": (5570, 5678), "listeners": listeners(5570)}
+    assert first(**idle)[:2] == ("nothing-listens", Severity.WARNING)
+    assert first(**idle, container=replace(BLUE, health=Health.UNHEALTHY))[1] is Severity.ERROR
+    assert first(**idle, probed=(replace(ASKED, target=5678),))[1] is Severity.ERROR
+    told = first(**{**idle, "listeners": listeners(5570, 5679)}, settings=(Setting("environment WORKER_PORT", 5679),))
+    assert told == ("port-mismatch", Severity.WARNING, Certainty.CERTAIN, True)
+
+
+def test_only_a_setting_makes_an_edit_that_publishes() -> None:
+    """What a log mentions may be nobody's business outside; an address of the other ports is kept."""
+    more = listeners(5570, 25672)
+    (found,) = diagnose(facts(listeners=more, log=("HTTP server for health on [::]:25672",)))
+    assert (found.severity, found.fix) == (Severity.WARNING, None)
+    for line in ("took 25672 ms", "started TCP listener on [::]:25672", "pid 25672: health ok"):
+        (found,) = diagnose(facts(listeners=more, log=(line,)))
+        assert (found.severity, found.fix) == (Severity.INFO, None)
+    local = replace(BLUE, published=(PortBinding("127.0.0.1", 5570, 5570),))
+    found = diagnose(facts(container=local, listeners=more, settings=(Setting("environment HEALTH_PORT", 25672),)))[0]
+    assert found.fix is not None
+    assert (found.fix.target, found.fix.host_ip) == (25672, "127.0.0.1")
+
+
+def test_what_a_service_outlived_is_a_warning() -> None:
+    """A worker killed for memory, two crashes that are over, an import that failed and was done without."""
+    assert first(oom_killed=True)[:2] == ("oom-killed", Severity.WARNING)
+    assert first(oom_killed=True, container=replace(GONE, exit_code=137))[:2] == ("oom-killed", Severity.ERROR)
+    assert first(container=replace(BLUE, restart_count=2), seconds=9.0)[:2] == ("restarting", Severity.WARNING)
+    assert diagnose(facts(container=replace(BLUE, restart_count=1), seconds=9.0)) == ()
+    ill = first(container=replace(BLUE, restart_count=2), seconds=9.0, probed=(ASKED,))
+    assert ill[:2] == ("restarting", Severity.ERROR)
+    log = ("ModuleNotFoundError: No module named 'x'",)
+    assert first(container=GONE, log=log)[2] is Certainty.CERTAIN
+    assert first(container=GONE, log=(*log, "bye"))[2] is Certainty.LIKELY
+    for container, lines in (
+        (replace(GONE, exit_code=0), log),
+        (GONE, ("WARNING: ImportError: no CUDA",)),
+        (replace(BLUE, restart_count=4), log),
+    ):
+        assert "died-on-import" not in [f.code for f in diagnose(facts(container=container, log=lines))]
+
+
+def test_a_name_that_something_else_answers_to_is_no_fault() -> None:
+    """The host's own name server may know it; where that could not be tried, it is a warning."""
+    named = Named("web", "URL", "manager", 5570)
+    assert diagnose(facts(misnamed=(replace(named, resolves=True),))) == ()
+    assert first(misnamed=(named,))[:3] == ("alias-missing", Severity.WARNING, Certainty.POSSIBLE)
+
+
+def test_a_rule_with_a_condition_is_a_warning() -> None:
+    """It may be as it should be."""
+    drop = Drop("-A DOCKER-USER -s 10.0.0.0/8 -p tcp --dport 5570 -j DROP", plain=False)
+    assert first(firewall=(drop,))[:3] == ("firewall-drops", Severity.WARNING, Certainty.POSSIBLE)
+
+
+def test_a_secret_in_a_listeners_command_is_not_shown() -> None:
+    """The program and its first argument are."""
+    here = (Listener("127.0.0.1", 5570, pid=7, command="serve --token s3cr3t app s3cr3t"),)
+    found = diagnose(facts(listeners=(replace(here[0], command="serve -v app s3cr3t"),)))[0]
+    assert found.evidence[0] == "listens inside: 127.0.0.1:5570 (serve app)"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cutover.engine.redact import redacted
+from cutover.redact import masked_command, redacted
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,44 @@ def test_a_flag_that_sounds_secret(flag: str) -> None:
 def test_a_flag_that_does_not(flag: str) -> None:
     """Holes in every line would help nobody."""
     assert redacted(f"run {flag} value", {}) == f"run {flag} value"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "redis-cli -a s3cr3t ping",
+        "redis-cli -h cache -p 6379 -a s3cr3t ping",
+        "mysqladmin ping -uroot -ps3cr3t",
+        "mysqladmin --user=root --password=s3cr3t ping",
+        "curl -fsu admin:s3cr3t http://localhost/health",
+        "curl -f -u admin:s3cr3t http://localhost/health",
+        "curl -H 'Authorization: Bearer s3cr3t' http://localhost/",
+        "curl http://x/?api_key=s3cr3t&v=1",
+        "curl http://admin:s3cr3t@localhost/health",
+        "env DB_PASSWORD=s3cr3t serve",
+        "PGPASSWORD=s3cr3t pg_isready",
+        "serve --auth-token=s3cr3t",
+    ],
+)
+def test_a_command_line_keeps_its_secrets(command: str) -> None:
+    """Whatever its program calls them."""
+    shown = masked_command(command)
+    assert "s3cr3t" not in shown
+    assert shown[:3] == command[:3]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "mysql -P 3306 -p",
+        "python3 -u /srv/server.py",
+        "serve -p 8000 -a 0.0.0.0",
+        "ssh -p 22 host",
+        "PORT=80 MODE=fast serve --max max_tokens=512",
+        "redis-server *:6379",
+        "docker-proxy -proto tcp -host-port 5570",
+    ],
+)
+def test_a_command_line_without_any_is_shown_as_it_is(command: str) -> None:
+    """Nothing in it is hidden that helps."""
+    assert masked_command(command) == command

@@ -13,6 +13,17 @@ SECRET_NAME = re.compile(
 )
 USERINFO = re.compile(r"(?<=://)[^/\s:@]*:[^/\s@]+(?=@)")
 FLAG = re.compile(r"(?<![\w-])(?P<flag>--?[A-Za-z][\w-]*)(?P<gap>=|\s+)(?P<value>[^\s'\",\]-][^\s'\",\]]*)")
+ASSIGNED = re.compile(r"(?<![\w-])(?P<flag>[A-Za-z_][\w-]*)(?P<gap>=)(?P<value>[^\s'\"&;,]+)")
+"""A variable or a part of a query, as in `DB_PASSWORD=x serve` and `?token=x`."""
+NO_SECRET = re.compile(r"\d{1,6}|true|false|none|null|\*+", re.IGNORECASE)
+"""What a variable with the name of a secret may hold that is none: `max_tokens=512`."""
+HEADER = re.compile(r"(?i)(\bauthorization[\"']?\s*[:=]\s*[\"']?\w+\s+|\bbearer\s+)[\w.~+/=-]{4,}")
+PROGRAMS = (
+    re.compile(r"(\b(?:redis|valkey|keydb)-cli\b(?:(?!\s(?:&&|\|\||;)\s).)*?\s(?:-a|--pass)[\s=]+)\S+"),
+    re.compile(r"(\b(?:mysql|mariadb)\w*(?:-\w+)?\b(?:(?!\s(?:&&|\|\||;)\s).)*?\s-p)(?!\s)\S+"),
+    re.compile(r"(\s(?:-\w*u|--user)[\s=]*[^\s:=]+:)\S+"),
+)
+"""`redis-cli -a x`, `mysqladmin -px`, `curl -u me:x`."""
 SHORTEST = 4
 """A shorter value is no secret worth the name, and masking it would make holes in every word."""
 
@@ -28,7 +39,23 @@ def redacted(text: str, config: Mapping[str, Any] | None) -> str:
     secrets = {*_of_environment(environment), *_of_arguments(arguments)}
     for value in sorted(secrets, key=len, reverse=True):
         text = text.replace(value, MASK)
-    return FLAG.sub(_masked, USERINFO.sub(MASK, text))
+    return masked(text)
+
+
+def masked(text: str) -> str:
+    """Return a text without what looks like a secret: in flags, variables, headers and the user part of URLs."""
+    return HEADER.sub(rf"\1{MASK}", ASSIGNED.sub(_masked_value, FLAG.sub(_masked, USERINFO.sub(MASK, text))))
+
+
+def masked_command(text: str) -> str:
+    """Return a command line masked, with what certain programs call their password besides."""
+    for program in PROGRAMS:
+        text = program.sub(rf"\1{MASK}", text)
+    return masked(text)
+
+
+def _masked_value(found: re.Match[str]) -> str:
+    return found[0] if NO_SECRET.fullmatch(found["value"]) else _masked(found)
 
 
 def _masked(found: re.Match[str]) -> str:
