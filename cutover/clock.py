@@ -56,3 +56,12 @@ class Deadline:
     def passed(self) -> bool:
         """Say whether the time is up."""
         return self.left_s <= 0.0
+
+
+def seconds_since(clock: Clock, moment: str) -> float:
+    """Return how many seconds ago an RFC 3339 text was, 0 where it says nothing."""
+    try:
+        then = datetime.fromisoformat(moment)
+    except ValueError:
+        return 0.0
+    return max(0.0, (clock.now() - then).total_seconds()) if then.year > 1 else 0.0

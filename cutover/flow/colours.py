@@ -12,6 +12,7 @@ from cutover.flow.observed import canonical
 from cutover.flow.request import Options, PortRequest, probes_of
 from cutover.flow.session import Session
 from cutover.model import TEST_OF_LABEL, TEST_PORTS_LABEL, Colour, Container
+from cutover.ports.reach import own_address
 from cutover.validate.talk import Address, question_of
 
 TEST = "test"
@@ -111,7 +112,7 @@ def _legacy_ports(session: Session, containers: Iterable[Container]) -> Iterator
 
 def _of_container(session: Session, container: Container, targets: dict[int, int]) -> Iterator[tuple[int, Address]]:
     """Yield where a container answers: through the host's port where it holds it, as clients do."""
-    inside = next((e.ip for e in container.endpoints if e.ip), None)
+    inside = own_address(container)
     held = {b.host_port: b for b in container.published}
     for port, target in targets.items():
         if port in held:

@@ -6,14 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cutover.clock import Clock
+from cutover.clock import Clock, seconds_since
 from cutover.engine.daemon import Daemon
 from cutover.engine.vitals import vitals_of
 from cutover.errors import CutoverError, EngineGoneError
 from cutover.flow.doctor_host import ephemeral_range, stack_of
 from cutover.flow.doctor_neighbours import dependants, misnamed
 from cutover.flow.look_ports import ASK_S, inside_of, speech_of
-from cutover.flow.teststack_facts import LOG_LINES, seconds_since
 from cutover.model import Container, ContainerState, Health, Listener, PortBinding, Protocol
 from cutover.ports.diagnose import diagnose
 from cutover.ports.facts import Facts, Probed, Queue, Setting
@@ -30,6 +29,7 @@ PATIENCE_S = 8.0
 """How long a reply is waited for that comes after the client has given up."""
 HURRY_S = 0.5
 HERE = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104  (what a probe may call this host)
+LOG_LINES = 20
 NO_DRIVER = "could not select device driver"
 
 
@@ -38,7 +38,8 @@ class Ward:
     """What is the same for every service that is examined: Compose's model, all containers, the host's own listeners.
 
     `firewall` is what `iptables-save` says; `probes` are the questions of `cutover.yaml`. `ask`: connections may be
-    opened. `hurry`: something waits for the finding, so nothing is waited for that comes late, and nothing is started.
+    opened; `patience_s` is how long an answer is waited for that comes after its client has given up, `speech_s` how
+    long a port may take to say what it speaks (0: it is not asked). `thorough`: helpers may be started to look further.
     """
 
     daemon: Daemon
@@ -49,12 +50,9 @@ class Ward:
     firewall: str = ""
     probes: Sequence[ProbeSpec] = ()
     ask: bool = True
-    hurry: bool = False
-
-    @property
-    def speech_s(self) -> float:
-        """Return how long a port may take to say what it speaks, in seconds."""
-        return HURRY_S if self.hurry else ASK_S
+    patience_s: float = PATIENCE_S
+    speech_s: float = ASK_S
+    thorough: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +81,7 @@ def facts_of(
     """
     daemon = ward.daemon
     vitals = vitals_of(daemon, container.id)
-    inside = look_inside(container) if ward.hurry else inside_of(daemon, container)
+    inside = inside_of(daemon, container) if ward.thorough else _quickly_inside(daemon, container)
     unseen = [] if inside.source is not Source.NONE or not container.running else [f"not seen inside: {inside.reason}"]
     bindings = sorted(set(container.wanted) | set(container.published))
     leads = [b.target for b in bindings if b.protocol is Protocol.TCP]
@@ -116,15 +114,19 @@ def facts_of(
         ephemeral=ephemeral_range() if daemon.address.local else None,
         health_command=vitals.health_command,
         dependants=dependants(container, ward.services, ward.everyone),
-        misnamed=() if ward.hurry else misnamed(daemon, container, ward.services, ward.everyone, targets),
+        misnamed=misnamed(daemon, container, ward.services, ward.everyone, targets),
         firewall=dropping(ward.firewall, [e.ip for e in container.endpoints if e.ip], bindings),
         unseen=tuple(unseen),
         test_stack=False,
     )
-    if ward.hurry or not any(f.code == "not-reading" for f in diagnose(facts)):
+    if not ward.thorough or not any(f.code == "not-reading" for f in diagnose(facts)):
         return facts
     silent = next(p.target for p in probed if not p.ok)
     return replace(facts, stack=stack_of(facts.process(silent)))
+
+
+def _quickly_inside(daemon: Daemon, container: Container) -> Inside:
+    return look_inside(container, run_inside=lambda argv: daemon.run_inside(container.id, list(argv)))
 
 
 def _told(unseen: list[str], what: str, ask_for: Callable[[], list[str]]) -> list[str]:
@@ -182,7 +184,7 @@ def _unsure(targets: Sequence[int], probed: Sequence[Probed], inside: Inside) ->
 
 
 def _spoken(ward: Ward, container: Container, ports: Sequence[int], inside: Inside) -> dict[int, Speech]:
-    if not container.running or not ward.daemon.address.local or not ward.ask:
+    if not container.running or not ward.daemon.address.local or not ward.ask or not ward.speech_s:
         return {}
     open_ = {x.port for x in inside.listeners if x.protocol is Protocol.TCP and not x.loopback_only}
     known = inside.source is not Source.NONE
@@ -195,7 +197,7 @@ def _asked(ward: Ward, question: Question) -> Probed:
     """Ask for longer than the client would, so that a late answer is told from none."""
     spec = question.spec
     limit = spec.timeout_s or DEFAULT_TIMEOUT_S
-    patience_s = HURRY_S if ward.hurry else max(PATIENCE_S, limit)
+    patience_s = max(ward.patience_s, limit) if ward.thorough else ward.patience_s
     answer = ask(replace(spec, timeout_s=None), question.host, question.port, timeout_s=patience_s)
     late = answer.replied and answer.elapsed_s > limit
     return Probed(

@@ -11,7 +11,7 @@ from contextlib import suppress
 from cutover.clock import Clock
 from cutover.config.messages import Socket
 from cutover.engine.daemon import Daemon
-from cutover.flow.doctor_facts import HERE, Question, Ward, facts_of
+from cutover.flow.doctor_facts import HERE, HURRY_S, Question, Ward, facts_of
 from cutover.flow.ready import Place
 from cutover.model import Container, Severity
 from cutover.ports.diagnose import diagnose
@@ -25,8 +25,12 @@ def explanation(daemon: Daemon, clock: Clock, container: Container, places: Sequ
     """Return what explains best why a container does not answer at these places, asked once more; [] if none."""
     with suppress(Exception):
         questions = [Question(p.spec, p.host, p.port, p.port) for p in places]
-        return _first(facts_of(Ward(daemon, clock, hurry=True), container, questions))
+        return _first(facts_of(_hurried(daemon, clock), container, questions))
     return []
+
+
+def _hurried(daemon: Daemon, clock: Clock) -> Ward:
+    return Ward(daemon, clock, patience_s=HURRY_S, speech_s=HURRY_S, thorough=False)
 
 
 class Explainer:
@@ -46,7 +50,7 @@ class Explainer:
                 target = _target(container, address)
                 if target is not None:
                     probed = _probed(question, address, target, response)
-                    return _first(facts_of(Ward(self._daemon, self._clock, hurry=True), container, (), (probed,)))
+                    return _first(facts_of(_hurried(self._daemon, self._clock), container, (), (probed,)))
         return []
 
 

@@ -17,6 +17,7 @@ from cutover.model import Container, Protocol
 from cutover.ports.host import host_listeners
 from cutover.ports.inside import Inside, Source, look_inside
 from cutover.ports.owners import PROC
+from cutover.ports.reach import own_address
 from cutover.ports.sockets import TABLES
 from cutover.ports.table import Row, Seen, declared, rows
 from cutover.redact import masked
@@ -136,9 +137,11 @@ def inside_of(daemon: Daemon, container: Container, *, proc: Path = PROC) -> Ins
 
 def speech_of(daemon: Daemon, container: Container, port: int, timeout_s: float = ASK_S) -> Speech:
     """Say what a port inside a container speaks, asked at its own address; its host's where it has none."""
-    address = next((e.ip for e in container.endpoints if e.ip), "127.0.0.1")
     if not daemon.address.local:
         return Speech(Tongue.NOBODY, why="not asked: the Engine is on another host")
+    address = own_address(container) if any(e.ip for e in container.endpoints) else "127.0.0.1"
+    if address is None:
+        return Speech(Tongue.NOBODY, why="not asked: its own address is on no bridge of this host")
     return speech(address, port, timeout_s=timeout_s, patience_s=min(LISTEN_S, timeout_s))
 
 

@@ -207,7 +207,7 @@ class _Up:
         session = self.session
         timeout_s = self.request.ready_timeout_s or session.settings.ready_timeout_s
         places = places_of(session, target)
-        sure = Sure(lambda: gather(session, container, target.bindings, places), session.clock)
+        sure = Sure(lambda: gather(session, container, target.bindings, places, speech_s=0), session.clock)
         wait = Wait(session.daemon, container, session.clock, session.clock.monotonic() + timeout_s, sure)
         self._let_go()
         try:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from cutover.clock import Clock
-from cutover.model import Finding
+from cutover.model import Certainty, Finding
 from cutover.ports.diagnose import diagnose
 from cutover.ports.facts import Facts
 
@@ -30,7 +30,7 @@ class Sure:
         """Return why it makes no sense to wait any longer, None where it may."""
         if self.clock.monotonic() < self.next_look:
             return None
-        found = next((f for f in diagnose(self.look()) if f.code in SURE), None)
+        found = next((f for f in diagnose(self.look()) if f.code in SURE and f.sure is Certainty.CERTAIN), None)
         self.next_look = self.clock.monotonic() + LOOK_EVERY_S
         self.times = self.times + 1 if found is not None and found == self.seen else int(found is not None)
         self.seen = found

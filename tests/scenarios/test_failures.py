@@ -58,7 +58,9 @@ def test_silent_blue(rig):
     started = rig.container("old")["State"]["StartedAt"]
     told = rig.swap("--ready-timeout", "5")
     assert told.code == 3, told
-    assert any("successfully bound" in line for line in told.json["error"]["evidence"])
+    evidence = told.json["error"]["evidence"]
+    assert any("successfully bound" in line for line in evidence)
+    assert evidence[0].startswith("doctor: not-reading (likely): "), evidence
     assert rig.container("old")["State"]["StartedAt"] == started
 
 

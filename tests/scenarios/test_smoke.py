@@ -28,6 +28,16 @@ BROKEN = """
       - request: {{method: health_check}}
         expect:
           json: {{status: fine}}
+  bare:
+    steps:
+      - to: zmq://:{zmq}
+        socket: dealer
+        delimiter: false
+        timeout_s: 1
+        request: {{method: health_check}}
+  crossed:
+    steps:
+      - {{to: "http://:{zmq}/health", timeout_s: 1}}
 """
 
 
@@ -77,7 +87,7 @@ def test_a_host_instead_of_a_colour(demo):
 
 def test_what_is_wrong_is_named(demo):
     """All suites are run; the failing one says step, path, expected and seen, and the exit code is 1."""
-    told = demo.cutover("smoke", "--on", "green", "--junit", "all.xml")
+    told = demo.cutover("smoke", "broken", "manager", "--on", "green", "--junit", "all.xml")
     assert told.code == 1, told
     assert "passed smoke manager on green" in told.out
     assert "FAILED smoke broken on green: 0 of 3 passed, 2 failed, 1 skipped" in told.out
@@ -89,9 +99,25 @@ def test_what_is_wrong_is_named(demo):
 
 
 @pytest.mark.parametrize(
+    ("suite", "finding"),
+    [("bare", "doctor: wrong-socket-type (certain)"), ("crossed", "doctor: wrong-protocol (certain)")],
+)
+def test_silence_is_explained(demo, suite, finding):
+    """Not a bare timeout: the doctor's first finding is in the evidence."""
+    told = demo.cutover("smoke", suite, "--on", "green")
+    assert told.code == 1, told
+    assert "no-answer: step 1" in told.out
+    assert finding in told.out, told
+
+
+@pytest.mark.parametrize(
     ("args", "code", "parts"),
     [
-        (["mnager"], 2, ["There is no suite 'mnager'", "suites: broken, manager", "did you mean manager?"]),
+        (
+            ["mnager"],
+            2,
+            ["There is no suite 'mnager'", "suites: broken, bare, crossed, manager", "did you mean manager?"],
+        ),
         (["--on", "blue"], 1, ["No container of model_manager_suite runs"]),
         (["--on", "test"], 1, ["No test stack"]),
         (["--junit", "/nowhere/x.xml", "manager"], 2, ["/nowhere/x.xml"]),

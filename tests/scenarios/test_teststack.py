@@ -135,7 +135,7 @@ def test_up_again_takes_the_earlier_one_down_first(world):
     ("env", "code", "telling"),
     [
         ({"NEW_FAIL": "wrong"}, "wrong-answer", "'wrong', not 'ok'"),
-        ({"NEW_FAIL": "silent"}, "no-answer", "successfully bound"),
+        ({"NEW_FAIL": "silent"}, "not-reading", "successfully bound"),
         ({"NEW_FAIL": "exit"}, "exited", "cannot read the weights"),
         ({"NEW_FAIL": "unhealthy"}, "unhealthy", "503"),
         ({"NEW_LOAD_S": "60", "NEW_START": "60s"}, "nothing-listens", "listens inside: nobody"),

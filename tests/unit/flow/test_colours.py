@@ -18,7 +18,7 @@ from cutover.model import TEST_OF_LABEL, TEST_PORTS_LABEL, Container, ContainerS
 from cutover.validate.talk import Address
 from tests.unit.flow.world import BLUE, GREEN, PORTS
 
-INSIDE = (Endpoint("shop_default", "n1", "172.20.0.3"),)
+INSIDE = (Endpoint("shop_default", "n1", "127.0.0.3"),)
 WARM = replace(GREEN, published=(), wanted=(), endpoints=INSIDE)
 SERVING = replace(BLUE, state=ContainerState.RUNNING, published=PORTS, wanted=PORTS, endpoints=INSIDE)
 TRIED = Container(
@@ -95,10 +95,10 @@ def test_who_holds_the_ports_is_asked_as_clients_ask() -> None:
 
 def test_who_holds_none_is_asked_at_its_own_address() -> None:
     """Green after a swap, blue before one; on the port that it listens on inside."""
-    assert where("green", WARM, SERVING) == {5570: "172.20.0.3:5570", 6570: "172.20.0.3:6570"}
+    assert where("green", WARM, SERVING) == {5570: "127.0.0.3:5570", 6570: "127.0.0.3:6570"}
     parked = replace(SERVING, published=(), wanted=())
     moved = where("blue", GREEN, parked, ports=(5570, "6570:9902"))
-    assert moved == {5570: "172.20.0.3:5570", 6570: "172.20.0.3:9902"}
+    assert moved == {5570: "127.0.0.3:5570", 6570: "127.0.0.3:9902"}
 
 
 def test_without_ports_in_the_settings_all_that_green_publishes_counts() -> None:

@@ -169,6 +169,23 @@ def test_what_is_only_in_the_log_of_a_healthy_service_is_no_error() -> None:
     assert [f.code for f in diagnose(facts(container=checked, **told))] == ["unhealthy"]
 
 
+def test_a_client_that_leaves_out_the_empty_frame_is_told() -> None:
+    """A DEALER before a REP; a ROUTER takes it."""
+    bare = replace(ASKED, bare=True)
+    assert first(probed=(bare,))[0] == "wrong-socket-type"
+    assert "sends no empty frame" in diagnose(facts(probed=(bare,)))[0].message
+    router = {5570: replace(REP, peer=Peer((3, 1), "NULL", "ROUTER"))}
+    assert first(probed=(bare,), speaks=router)[0] == "not-reading"
+
+
+def test_what_waits_in_the_kernel_is_evidence() -> None:
+    """A server that listens, and whose loop does not accept."""
+    probed = (replace(HTTP, detail="no answer within 8 s"),)
+    found = diagnose(facts(probed=probed, speaks={}, queues={5570: Queue(2, 0)}))[0]
+    assert (found.code, found.sure) == ("not-reading", Certainty.CERTAIN)
+    assert found.evidence[0] == "port 5570 inside: 2 connections not accepted, 0 bytes not read (Recv-Q)"
+
+
 def test_networks_that_cannot_be_shared_are_nobodys_fault() -> None:
     """The host's own, a dependant that only waits for it, and a job that has ended."""
     apart = (Dependant("web", ("shop_front",), names_it=True),)
