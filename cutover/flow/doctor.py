@@ -71,7 +71,16 @@ def examine(session: Session, service: str | None, *, ask: bool = True) -> tuple
     troubles += unasked(ward, members.project) if ask else ["nothing was asked: --no-ask"]
     wanted = [c for c in members.mine if service in {None, c.service}]
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-        found = [_kept(session, one) for one in pool.map(lambda c: _examined(ward, c), wanted)]
+        looked = list(pool.map(lambda c: _examined(ward, c), wanted))
+    gone = [one for one in looked if isinstance(one, EngineGoneError)]
+    if gone and len(gone) == len(looked):
+        raise gone[0]
+    found = [_kept(session, one) for one in looked if isinstance(one, Examined)]
+    found += [
+        Examined(c.service, None, (), 0, (f"{c.name} was not examined to the end: {one.message}",))
+        for c, one in zip(wanted, looked, strict=True)
+        if isinstance(one, EngineGoneError)
+    ]
     present = {c.service for c in members.mine}
     missing = [n for n in members.names if service in {None, n} and n not in present]
     found += [
@@ -109,12 +118,12 @@ def _not_made(services: Mapping[str, Any], name: str) -> tuple[Finding, ...]:
     )
 
 
-def _examined(ward: Ward, container: Container) -> Examined:
+def _examined(ward: Ward, container: Container) -> Examined | EngineGoneError:
     """Return what is wrong with a container, or why that cannot be told while the others' can."""
     try:
         facts = facts_of(ward, container)
-    except EngineGoneError:
-        raise
+    except EngineGoneError as error:
+        return error
     except CutoverError as error:
         return Examined(container.service, None, (), 0, (f"{container.name} could not be examined: {error.message}",))
     answered = sum(p.ok for p in facts.probed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -30,6 +31,7 @@ PATIENCE_S = 8.0
 HURRY_S = 0.5
 HERE = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104  (what a probe may call this host)
 LOG_LINES = 20
+ENGINE = re.compile(r"(?:\S*/)?dockerd(?:\s|$)")
 NO_DRIVER = "could not select device driver"
 
 
@@ -116,6 +118,7 @@ def facts_of(
         dependants=dependants(container, ward.services, ward.everyone),
         misnamed=misnamed(daemon, container, ward.services, ward.everyone, targets),
         firewall=dropping(ward.firewall, [e.ip for e in container.endpoints if e.ip], bindings),
+        unproxied=_unproxied(container, ward.host),
         unseen=tuple(unseen),
         test_stack=False,
     )
@@ -211,7 +214,19 @@ def _asked(ward: Ward, question: Question) -> Probed:
         limit,
         round(answer.elapsed_s, 1) if late else None,
         0.0 if answer.replied else round(answer.elapsed_s, 1),
+        host=question.host,
     )
+
+
+def _unproxied(container: Container, host: Sequence[Listener]) -> dict[int, str]:
+    """Return the published ports that the Engine itself holds: it starts no docker-proxy for them."""
+    held = {x.port: x for x in host if x.protocol is Protocol.TCP and ENGINE.match(x.command or "")}
+    return {
+        b.target: f"host: {held[b.host_port].address}:{b.host_port} is held by the Engine itself (PID "
+        f"{held[b.host_port].pid}), and no docker-proxy runs for it"
+        for b in container.published
+        if b.host_port in held
+    }
 
 
 def _queues(sockets: Sequence[Socket], targets: Sequence[int]) -> dict[int, Queue]:

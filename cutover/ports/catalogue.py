@@ -121,6 +121,12 @@ CATALOGUE: Final[Mapping[str, Entry]] = {
         "how often, and its output",
         "what its output says",
     ),
+    "loopback-unproxied": _error(
+        "It answers at its own address, and its published port does not over loopback: the Engine runs without its "
+        "userland proxy, so the port is a rule of the firewall alone.",
+        "who holds the host port instead of a docker-proxy, what the probe got, what is spoken inside",
+        "ask at another address of the host, or let Docker start its proxy",
+    ),
     "wrong-protocol": _error(
         "It is asked in one protocol and speaks another: HTTP on the ZeroMQ port, or the reverse, or TLS.",
         "the probe, and what was heard on the port",
@@ -211,7 +217,9 @@ def document() -> str:
         "# Findings",
         "",
         "What `cutover doctor` can name, in the order of cause: the first finding explains those after it. Codes are",
-        "stable. Generated: `python -m cutover.ports.catalogue > docs/findings.md`.",
+        "stable. An error is told as a warning where the service does what it should all the same, or where the signs",
+        "may mean something else; how sure it is stands beside it: certain, likely, possible.",
+        "Generated: `python -m cutover.ports.catalogue > docs/findings.md`.",
         "",
         "| code | severity | meaning | evidence | what helps |",
         "| --- | --- | --- | --- | --- |",

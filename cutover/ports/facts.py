@@ -28,7 +28,7 @@ class Probed:
 
     `kind` is the scheme of its URL (`zmq`, `http`, `https`, `tcp`), `path` that of an HTTP probe. `late_s` is how long
     the answer took where that was longer than the client waits (`timeout_s`), `waited_s` how long none came; seconds.
-    `bare`: it was sent by a DEALER without the empty frame that a REQ puts before a request.
+    `bare`: it was sent by a DEALER without the empty frame that a REQ puts before a request. `host`: where it was sent.
     """
 
     probe: str
@@ -42,6 +42,7 @@ class Probed:
     late_s: float | None = None
     waited_s: float = 0.0
     bare: bool = False
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +88,9 @@ class Facts:
     `conflicts` are what holds the host ports that it wants and has not; `ephemeral` is the host's own range for
     outgoing connections; `health_command` its healthcheck as Docker runs it; `stack` what its threads do, as `py-spy`
     told. `misnamed` are the places that mean this service, by its port, under a name that nobody has; `firewall` the
-    rules that drop what is on its way here; `unseen` what could not be looked at, in sentences. `test_stack`: it is one
-    of cutover's own, which `cutover up` starts.
+    rules that drop what is on its way here; `unproxied` is, by port inside, what holds the host port instead of a
+    docker-proxy where the Engine starts none; `unseen` what could not be looked at, in sentences. `test_stack`: it is
+    one of cutover's own, which `cutover up` starts.
     """
 
     container: Container
@@ -112,6 +114,7 @@ class Facts:
     misnamed: tuple[Named, ...] = ()
     firewall: tuple[Drop, ...] = ()
     stack: tuple[str, ...] = ()
+    unproxied: Mapping[int, str] = field(default_factory=dict)
     unseen: tuple[str, ...] = ()
     test_stack: bool = True
 

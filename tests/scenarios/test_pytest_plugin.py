@@ -60,7 +60,9 @@ def demo(engine, tmp_path):
 def start(demo, *args, file="test_mine.py"):
     """Start pytest in the project's folder."""
     plugin = [] if INSTALLED else ["-p", "cutover.pytest_plugin"]
-    command = [sys.executable, "-W", "error", "-m", "pytest", "-s", *plugin, "-p", "no:cacheprovider", *args, file]
+    # The background job of a shell ignores SIGINT, and would hand that down.
+    python = ["env", "--default-signal=INT", sys.executable, "-W", "error"]
+    command = [*python, "-m", "pytest", "-s", *plugin, "-p", "no:cacheprovider", *args, file]
     return subprocess.Popen(
         command,
         cwd=demo.folder,

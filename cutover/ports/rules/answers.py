@@ -16,6 +16,8 @@ ANSWER_REQ = frozenset({"REP", "ROUTER", None})
 OWN_WAYS = frozenset({"host", "none"})
 """What is no network to share: whoever is there is reached in other ways, or in none."""
 HEALTHY = re.compile(r"health|ready|live|status|ping", re.IGNORECASE)
+ANSWERS_ANYBODY = frozenset({Tongue.HTTP, Tongue.TLS, Tongue.REDIS, Tongue.NATS})
+LOOPBACK = re.compile(r"localhost$|127\.|::1$")
 THREAD_DIED = re.compile(r"^\s*(?:Exception in thread |Unhandled exception|thread '.*' panicked at)")
 """Not a traceback alone: who prints one has caught its exception, more often than not."""
 
@@ -50,7 +52,7 @@ def answers(facts: Facts) -> Iterator[Finding]:
 
 
 def _why(facts: Facts, probed: Probed, heard: Speech | None) -> Finding:
-    if heard is not None and (told := _other_language(facts, probed, heard)):
+    if heard is not None and (told := _unproxied(facts, probed, heard) or _other_language(facts, probed, heard)):
         return told
     if probed.late_s is not None:
         return error(
@@ -60,15 +62,41 @@ def _why(facts: Facts, probed: Probed, heard: Speech | None) -> Finding:
             [f"probe {probed.probe}", *log(facts)],
             f"a timeout above {probed.late_s:.0f} s in the client, or find out what takes so long",
         )
-    if probed.replied:
-        return _wrong(facts, probed)
+    return _wrong(facts, probed) if probed.replied else _silent(facts, probed, heard)
+
+
+def _silent(facts: Facts, probed: Probed, heard: Speech | None) -> Finding:
     if probed.kind == "zmq" and heard is not None and heard.tongue is Tongue.ZMTP:
         return _not_reading(facts, probed)
     queue = facts.queues.get(probed.target)
     if queue is not None and (queue.connections or queue.unread):
         return _not_accepting(facts, probed, queue)
-    message = f"{facts.container.name} listens on {probed.target} and does not answer: {probed.detail}."
-    return error("no-answer", message, [f"probe {probed.probe}", *log(facts)], f"docker logs {facts.container.name}")
+    name = facts.container.name
+    if probed.host and heard is not None and heard.tongue in ANSWERS_ANYBODY:
+        return error(
+            "no-answer",
+            f"{name} speaks {heard} at its own address, and by way of {probed.host} nothing comes back: "
+            f"{probed.detail}.",
+            [f"probe {probed.probe}", f"port {probed.target} inside: {heard}"],
+            "who has the host's port, and what the firewall does with it: cutover ports; iptables -t nat -nvL DOCKER",
+        )
+    message = f"{name} listens on {probed.target} and does not answer: {probed.detail}."
+    return error("no-answer", message, [f"probe {probed.probe}", *log(facts)], f"docker logs {name}")
+
+
+def _unproxied(facts: Facts, probed: Probed, heard: Speech) -> Finding | None:
+    """Say that the port is a rule of the firewall alone, and what comes over loopback does not meet it."""
+    holds = facts.unproxied.get(probed.target)
+    if holds is None or probed.replied or not LOOPBACK.match(probed.host) or heard.tongue is Tongue.NOBODY:
+        return None
+    return error(
+        "loopback-unproxied",
+        f"{facts.container.name} answers at its own address, and its published port does not at {probed.host}: "
+        "Docker's userland proxy is off, so the port is a rule of the firewall, and what comes over loopback may not "
+        "meet it.",
+        [f"probe {probed.probe}: {probed.detail}", holds, f"port {probed.target} inside: {heard}"],
+        "ask at another address of this host; or let Docker start its proxy again (`userland-proxy` in daemon.json)",
+    )
 
 
 def _other_language(facts: Facts, probed: Probed, heard: Speech) -> Finding | None:

@@ -186,6 +186,19 @@ def test_what_waits_in_the_kernel_is_evidence() -> None:
     assert found.evidence[0] == "port 5570 inside: 2 connections not accepted, 0 bytes not read (Recv-Q)"
 
 
+def test_a_port_that_is_a_rule_of_the_firewall_alone() -> None:
+    """Docker's userland proxy is off, and loopback was asked; elsewhere, or with a proxy, the way is at fault."""
+    probed = replace(HTTP, host="::1", detail="refused")
+    seen = {"speaks": {5570: Speech(Tongue.HTTP, status=200)}, "probed": (probed,)}
+    held = {5570: "host: 0.0.0.0:5570 is held by the Engine itself (PID 7), and no docker-proxy runs for it"}
+    found = diagnose(facts(**seen, unproxied=held))[0]
+    assert (found.code, found.evidence[1]) == ("loopback-unproxied", held[5570])
+    for other in ({}, {**held, 1: "x"}):
+        told = diagnose(facts(**{**seen, "probed": (replace(probed, host="10.0.0.1"),)}, unproxied=other))[0]
+        assert told.code == "no-answer"
+        assert "at its own address, and by way of 10.0.0.1 nothing comes back" in told.message
+
+
 def test_networks_that_cannot_be_shared_are_nobodys_fault() -> None:
     """The host's own, a dependant that only waits for it, and a job that has ended."""
     apart = (Dependant("web", ("shop_front",), names_it=True),)
