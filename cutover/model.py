@@ -130,6 +130,11 @@ class Container:
         """Say whether it runs, wants host ports, and has none of them."""
         return self.running and bool(self.wanted) and not self.published
 
+    @property
+    def on_host(self) -> bool:
+        """Say whether it has the host's own network, where nothing is published."""
+        return any(e.network == "host" for e in self.endpoints)
+
     def publishes(self, host_port: int, protocol: Protocol = Protocol.TCP) -> bool:
         """Say whether it holds this host port now."""
         return any(b.host_port == host_port and b.protocol is protocol for b in self.published)

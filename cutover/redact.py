@@ -9,21 +9,32 @@ from urllib.parse import unquote
 
 MASK = "***"
 SECRET_NAME = re.compile(
-    r"PASS|SECRET|TOKEN|CREDENTIAL|API[_-]?KEY|PRIVATE|(?:^|[_-])(?:KEY|AUTH|PWD)(?:[_-]|$)", re.IGNORECASE
+    r"PASS(?!ED|IVE)|SECRET|TOKEN(?!I[ZS])|CREDENTIAL|(?:API|ACCOUNT|ACCESS)[_-]?KEY|PRIVATE|MASTER-?AUTH"
+    r"|(?:^|[_-])(?:KEY|AUTH|PWD)(?:[_-]|$)",
+    re.IGNORECASE,
 )
-USERINFO = re.compile(r"(?<=://)[^/\s:@]*:[^/\s@]+(?=@)")
-FLAG = re.compile(r"(?<![\w-])(?P<flag>--?[A-Za-z][\w-]*)(?P<gap>=|\s+)(?P<value>[^\s'\",\]-][^\s'\",\]]*)")
-ASSIGNED = re.compile(r"(?<![\w-])(?P<flag>[A-Za-z_][\w-]*)(?P<gap>=)(?P<value>[^\s'\"&;,]+)")
-"""A variable or a part of a query, as in `DB_PASSWORD=x serve` and `?token=x`."""
-NO_SECRET = re.compile(r"\d{1,6}|true|false|none|null|\*+", re.IGNORECASE)
+USERINFO = re.compile(r"(?<=://)(?:[^/\s\"']*:[^/\s\"']+|[^/\s:@\"']{16,})(?=@)")
+"""With a password, or long enough to be a token itself; a password may have an @ of its own."""
+FLAG = re.compile(
+    r"(?<![\w-])(?P<flag>--?[A-Za-z][\w-]*)(?P<gap>=|\s+)"
+    r"(?P<value>\"[^\"]*\"|'[^']*'|[^\s'\",\]-][^\s'\",\]]*)"
+)
+ASSIGNED = re.compile(
+    r"(?<![\w-])(?P<flag>[A-Za-z_][\w-]*)(?P<gap>[\"']?\s?[:=](?!//)\s?)(?P<value>\"[^\"]*\"|'[^']*'|[^\s'\"&;,{}\[\]]+)"
+)
+"""A variable, a part of a query, a header, a key of JSON or YAML: `DB_PASSWORD=x`, `?token=x`, `"password": "x"`."""
+NO_SECRET = re.compile(r"[\"']?(?:\d{1,6}|true|false|none|null|\*+)[\"']?", re.IGNORECASE)
 """What a variable with the name of a secret may hold that is none: `max_tokens=512`."""
 HEADER = re.compile(r"(?i)(\bauthorization[\"']?\s*[:=]\s*[\"']?\w+\s+|\bbearer\s+)[\w.~+/=-]{4,}")
+_REST = r"\b(?:(?!\s(?:&&|\|\||;)\s).)*?\s"
 PROGRAMS = (
-    re.compile(r"(\b(?:redis|valkey|keydb)-cli\b(?:(?!\s(?:&&|\|\||;)\s).)*?\s(?:-a|--pass)[\s=]+)\S+"),
-    re.compile(r"(\b(?:mysql|mariadb)\w*(?:-\w+)?\b(?:(?!\s(?:&&|\|\||;)\s).)*?\s-p)(?!\s)\S+"),
-    re.compile(r"(\s(?:-\w*u|--user)[\s=]*[^\s:=]+:)\S+"),
+    re.compile(rf"(\b(?:redis|valkey|keydb)-cli{_REST}(?:-a|--pass)[\s=]+)\S+"),
+    re.compile(rf"(\b(?:mysql|mariadb)\w*(?:-\w+)?{_REST}-p)(?!\s)\S+"),
+    re.compile(rf"(\b(?:mongosh|mongo|mongodump|sshpass){_REST}-p\s*)\S+"),
+    re.compile(rf"(\b(?:sqlcmd|bcp){_REST}-P\s*)\S+"),
+    re.compile(r"(\s(?:-\w*u|--user|--proxy-user)[\s=]*[^\s:=]+:)\S+"),
 )
-"""`redis-cli -a x`, `mysqladmin -px`, `curl -u me:x`."""
+"""`redis-cli -a x`, `mysqladmin -px`, `mongosh -p x`, `sqlcmd -P x`, `curl -u me:x`."""
 SHORTEST = 4
 """A shorter value is no secret worth the name, and masking it would make holes in every word."""
 

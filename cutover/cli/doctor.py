@@ -41,11 +41,12 @@ def doctor(service: str | None, *, no_ask: bool, fix: bool, write: bool, **given
         made = fixed(session, wanted) if fix else None
         saved = apply(session, made) if made is not None and made.made and write else None
         spoken = session.spoken
+        composed = session.said(compose=True)
     if given["as_json"]:
         told = {"fix": {**made.as_dict(), "saved": str(saved) if saved else None}} if made is not None else {}
         show_json({"services": [e.as_dict() for e in examined], "unknown": troubles, **told})
     elif made is not None:
-        _show_fixes(made, saved, spoken)
+        _show_fixes(made, saved, spoken, composed)
     else:
         click.echo(text_of(examined, spoken) or "this project has no services")
         for line in troubles:
@@ -53,7 +54,7 @@ def doctor(service: str | None, *, no_ask: bool, fix: bool, write: bool, **given
     return int(any(e.ill for e in examined))
 
 
-def _show_fixes(made: Fixed, saved: Path | None, spoken: Callable[[str], str]) -> None:
+def _show_fixes(made: Fixed, saved: Path | None, spoken: Callable[[str], str], composed: str) -> None:
     for line in made.refused:
         click.echo(f"not by an edit: {line}", err=True)
     if not made.made:
@@ -67,4 +68,5 @@ def _show_fixes(made: Fixed, saved: Path | None, spoken: Callable[[str], str]) -
         commands = "\n".join(f"  {spoken(f'doctor {name} --fix --apply')}" for name in services)
         click.echo(f"nothing was changed; to write it:\n{commands}")
     else:
-        click.echo(f"the files as they were: {saved}\nnext: docker compose up -d {' '.join(services)}")
+        command = " ".join(filter(None, ["docker compose", composed, "up -d", *services]))
+        click.echo(f"the files as they were: {saved}\nnext: {command}")

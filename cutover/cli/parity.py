@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cutover.flow.session import Session
     from cutover.validate.results import Verdict
     from cutover.validate.talk import Address
+    from cutover.validate.talk.line import Explain
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -114,7 +115,6 @@ def _settings_path(files: Sequence[str]) -> Path:
 
 
 def _compared(place: _Place, given: Mapping[str, Any]) -> tuple[tuple[Case, ...], Verdict]:
-    from cutover.flow.explain import Explainer  # noqa: PLC0415
     from cutover.validate.parity import (  # noqa: PLC0415
         load_cases,
         picked,
@@ -135,9 +135,15 @@ def _compared(place: _Place, given: Mapping[str, Any]) -> tuple[tuple[Case, ...]
     green = _addresses(place.session, given["green_at"] or ("green",), ports)
     blue = _addresses(place.session, given["blue_on"] or ("test",), ports)
     errors = place.settings.errors
-    explain = Explainer(place.session.daemon, place.session.clock) if place.session else None
+    explain = _explainer(place.session) if place.session else None
     verdict = run_parity(cases, green, blue, settings, errors, place.observer, baseline=baseline, explain=explain)
     return cases, verdict
+
+
+def _explainer(session: Session) -> Explain:
+    from cutover.flow.explain import Explainer  # noqa: PLC0415
+
+    return Explainer(session.daemon, session.clock, session.name_project())
 
 
 def _addresses(session: Session | None, wheres: Sequence[str], ports: set[int]) -> dict[int, Address]:

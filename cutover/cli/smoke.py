@@ -48,7 +48,7 @@ def _verdicts(session: Session, names: Sequence[str], subject: str | None) -> li
 
     suites = session.suites(names or _all(session))
     subject = subject or _default(session)
-    with Line(addresses(session, subject), Explainer(session.daemon, session.clock)) as line:
+    with Line(addresses(session, subject), Explainer(session.daemon, session.clock, session.name_project())) as line:
         check_suites(suites, line)
         judge = Judge(session.settings.errors)
         return [run_suite(name, suite, line, judge, subject, session.observer) for name, suite in suites.items()]

@@ -154,13 +154,13 @@ class Daemon:
         with translated(f"Setting the restart policy of {container_id[:12]}"):
             self._container(container_id).update(restart_policy=value)
 
-    def logs(self, container_id: str, tail: int = 20) -> list[str]:
-        """Return the last lines of a container's output, its secrets masked."""
+    def logs(self, container_id: str, tail: int = 20, *, since: float | None = None) -> list[str]:
+        """Return the last lines of a container's output, its secrets masked; those `since` a moment (Unix seconds)."""
         with translated(f"Reading the log of {container_id[:12]}"):
             details = self._details(container_id)
             if details is None:
                 return []
-            raw = self._client.api.logs(container_id, tail=tail)
+            raw = self._client.api.logs(container_id, tail=tail, since=since)
         text = redacted(raw.decode(errors="replace"), details["Config"])
         return [line for line in text.splitlines() if line.strip()]
 

@@ -184,3 +184,9 @@ def _last_words(stderr: str) -> list[str]:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     telling = [line for line in lines if not re.match(r"(Container|Network|Volume) \S+ +[A-Z][a-z]+$", line)]
     return (telling or lines)[-3:]
+
+
+def scale_of(service: Mapping[str, Any]) -> int:
+    """Return how many containers a service of Compose's canonical model is meant to have."""
+    scale = service.get("scale", (service.get("deploy") or {}).get("replicas"))
+    return 1 if scale is None else int(scale)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from cutover.engine.stack import scale_of
 from cutover.errors import CutoverError, EngineGoneError
 from cutover.flow.doctor_facts import Ward, facts_of, unasked
-from cutover.flow.doctor_host import firewall_rules
+from cutover.flow.doctor_host import firewall_rules, nft_rules
 from cutover.flow.look_ports import AT_ONCE, members_of
 from cutover.flow.request import probes_of
 from cutover.flow.runs import Result
@@ -19,6 +21,8 @@ from cutover.ports.diagnose import diagnose
 from cutover.ports.host import host_listeners
 from cutover.ports.table import declared
 
+COMPOSE = re.compile(r"docker compose (?=up|stop|down|ps|logs)")
+OWN = re.compile(r"\bcutover (doctor|ports|up|probe|rollback|commit)\b")
 STOPPED = frozenset({"exited", "not-started", "host-port-container"})
 """What would be said of a container that cutover stopped."""
 
@@ -67,7 +71,8 @@ def examine(session: Session, service: str | None, *, ask: bool = True) -> tuple
     troubles += [unread] if unread else []
     host = host_listeners() if local else []
     probes = probes_of(session.options, session.settings)
-    ward = Ward(daemon, session.clock, members.services, members.everyone, host, rules, probes, ask)
+    nft = nft_rules() if local else ""
+    ward = Ward(daemon, session.clock, members.services, members.everyone, host, rules, nft, probes, ask)
     troubles += unasked(ward, members.project) if ask else ["nothing was asked: --no-ask"]
     wanted = [c for c in members.mine if service in {None, c.service}]
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
@@ -86,9 +91,19 @@ def examine(session: Session, service: str | None, *, ask: bool = True) -> tuple
     found += [
         Examined(name, None, _not_made(members.services, name))
         for name in missing
-        if not _optional(members.services, name)
+        if service is not None or not _optional(members.services.get(name, {}))
     ]
+    found = [replace(one, findings=tuple(_spoken(session, f) for f in one.findings)) for one in found]
     return sorted(found, key=lambda e: (e.service, e.container or "")), troubles
+
+
+def _spoken(session: Session, finding: Finding) -> Finding:
+    """Return a finding whose commands have the options that this one had."""
+    if finding.cure is None:
+        return finding
+    compose, own = session.said(compose=True), session.said()
+    cure = COMPOSE.sub(f"docker compose {compose} " if compose else "docker compose ", finding.cure)
+    return replace(finding, cure=OWN.sub(lambda m: f"cutover {m[1]} {own}" if own else m[0], cure))
 
 
 def _kept(session: Session, one: Examined) -> Examined:
@@ -103,19 +118,22 @@ def _kept(session: Session, one: Examined) -> Examined:
     return replace(one, findings=(Finding("kept-by-cutover", Severity.INFO, message, (), back),))
 
 
-def _optional(services: Mapping[str, Any], name: str) -> bool:
-    """Say whether a service is meant to have no container: it has a profile, or is scaled to none."""
-    service = services.get(name, {})
-    scale = service.get("scale", (service.get("deploy") or {}).get("replicas", 1))
-    return bool(service.get("profiles")) or scale == 0
+def _optional(service: Mapping[str, Any]) -> str:
+    """Say why a service is meant to have no container, "" where it is not: a profile, or a scale of none."""
+    if scale_of(service) == 0:
+        return "it is scaled to none"
+    return f"it is started with --profile {service['profiles'][0]} only" if service.get("profiles") else ""
 
 
 def _not_made(services: Mapping[str, Any], name: str) -> tuple[Finding, ...]:
-    ports = ", ".join(str(d) for d in declared(services.get(name, {})))
+    service = services.get(name, {})
+    ports = ", ".join(str(d) for d in declared(service))
     evidence = (f"declared ports: {ports}",) if ports else ()
-    return (
-        Finding("no-container", Severity.ERROR, f"{name} has no container.", evidence, f"docker compose up -d {name}"),
-    )
+    why = _optional(service)
+    severity = Severity.INFO if why else Severity.ERROR
+    message = f"{name} has no container{f': {why}' if why else ''}."
+    scale = f"--scale {name}=1 " if scale_of(service) == 0 else ""
+    return (Finding("no-container", severity, message, evidence, f"docker compose up -d {scale}{name}"),)
 
 
 def _examined(ward: Ward, container: Container) -> Examined | EngineGoneError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,13 +14,14 @@ from cutover.engine.vitals import vitals_of
 from cutover.errors import CutoverError, EngineGoneError
 from cutover.flow.doctor_host import ephemeral_range, stack_of
 from cutover.flow.doctor_neighbours import dependants, misnamed
-from cutover.flow.look_ports import ASK_S, inside_of, speech_of
+from cutover.flow.look_ports import ASK_S, AT_ONCE, inside_of, speech_of
 from cutover.model import Container, ContainerState, Health, Listener, PortBinding, Protocol
+from cutover.ports import nft
 from cutover.ports.diagnose import diagnose
 from cutover.ports.facts import Facts, Probed, Queue, Setting
 from cutover.ports.firewall import dropping
 from cutover.ports.inside import Inside, Source, look_inside, sockets_of
-from cutover.ports.published import Conflict, conflicts
+from cutover.ports.published import Conflict, conflicts, overlap
 from cutover.ports.rules.common import address_in_use
 from cutover.ports.sockets import Socket, State
 from cutover.probes import ProbeSpec, ask
@@ -31,6 +33,8 @@ PATIENCE_S = 8.0
 HURRY_S = 0.5
 HERE = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104  (what a probe may call this host)
 LOG_LINES = 20
+HEAD_START_S = 0.3
+"""Docker notes the start of a container a little after its process has begun to speak."""
 ENGINE = re.compile(r"(?:\S*/)?dockerd(?:\s|$)")
 NO_DRIVER = "could not select device driver"
 
@@ -39,9 +43,10 @@ NO_DRIVER = "could not select device driver"
 class Ward:
     """What is the same for every service that is examined: Compose's model, all containers, the host's own listeners.
 
-    `firewall` is what `iptables-save` says; `probes` are the questions of `cutover.yaml`. `ask`: connections may be
-    opened; `patience_s` is how long an answer is waited for that comes after its client has given up, `speech_s` how
-    long a port may take to say what it speaks (0: it is not asked). `thorough`: helpers may be started to look further.
+    `firewall` is what `iptables-save` says, `nft` what `nft list ruleset` does; `probes` are the questions of
+    `cutover.yaml`. `ask`: connections may be opened; `patience_s` is how long an answer is waited for that comes after
+    its client has given up, `speech_s` how long a port may take to say what it speaks (0: it is not asked).
+    `thorough`: helpers may be started to look further.
     """
 
     daemon: Daemon
@@ -50,6 +55,7 @@ class Ward:
     everyone: Sequence[Container] = ()
     host: Sequence[Listener] = ()
     firewall: str = ""
+    nft: str = ""
     probes: Sequence[ProbeSpec] = ()
     ask: bool = True
     patience_s: float = PATIENCE_S
@@ -90,11 +96,12 @@ def facts_of(
     asked = _questions(ward, container, inside) if questions is None else questions
     meant = [*(q.target for q in asked), *(p.target for p in answered)]
     targets = tuple(dict.fromkeys([*leads, *meant]))
-    now = [_asked(ward, question) for question in asked] if container.running and ward.ask else []
+    now = _all_asked(ward, asked) if container.running and ward.ask else []
     probed = (*answered, *now)
-    here = _spoken(ward, container, _unsure(targets, probed, inside), inside)
+    here = _spoken(ward, container, targets, probed, inside)
+    addresses = [e.ip for e in container.endpoints if e.ip]
     container = daemon.container(container.id) or container  # it may have died over a question
-    log = _told(unseen, "its log", lambda: daemon.logs(container.id, tail=LOG_LINES))
+    log = _told(unseen, "its log", lambda: _last_words(ward, container))
     health = "" if container.health is Health.NONE else daemon.last_health_output(container.id)
     facts = Facts(
         container=container,
@@ -117,15 +124,30 @@ def facts_of(
         health_command=vitals.health_command,
         dependants=dependants(container, ward.services, ward.everyone),
         misnamed=misnamed(daemon, container, ward.services, ward.everyone, targets),
-        firewall=dropping(ward.firewall, [e.ip for e in container.endpoints if e.ip], bindings),
+        firewall=(*dropping(ward.firewall, addresses, bindings), *nft.dropping(ward.nft, addresses, bindings)),
         unproxied=_unproxied(container, ward.host),
         unseen=tuple(unseen),
         test_stack=False,
     )
-    if not ward.thorough or not any(f.code == "not-reading" for f in diagnose(facts)):
+    if (
+        not ward.thorough
+        or inside.source is not Source.PROC
+        or not any(f.code == "not-reading" for f in diagnose(facts))
+    ):
         return facts
-    silent = next(p.target for p in probed if not p.ok)
+    silent = next(p.target for p in probed if not p.ok and not p.replied)
     return replace(facts, stack=stack_of(facts.process(silent)))
+
+
+def _last_words(ward: Ward, container: Container) -> list[str]:
+    """Return the end of its log in this life, so that what it died of once explains nothing now.
+
+    Where it has ended, or is about to be started again, and said nothing this time: of the lives before, too.
+    """
+    started = seconds_since(ward.clock, container.started_at)
+    since = ward.clock.now().timestamp() - started - HEAD_START_S if started else None
+    said = ward.daemon.logs(container.id, tail=LOG_LINES, since=since)
+    return said if said or container.running else ward.daemon.logs(container.id, tail=LOG_LINES)
 
 
 def _quickly_inside(daemon: Daemon, container: Container) -> Inside:
@@ -145,13 +167,14 @@ def _told(unseen: list[str], what: str, ask_for: Callable[[], list[str]]) -> lis
 
 def _questions(ward: Ward, container: Container, inside: Inside) -> list[Question]:
     """Return the probes whose host port leads to this container, put as clients put them."""
-    bindings = {b.host_port: b for b in (*container.wanted, *container.published)}
-    own = {x.port for x in inside.listeners} if on_host(container) else set()
+    bindings = [b for b in (*container.published, *container.wanted) if b.protocol is Protocol.TCP]
+    own = {x.port for x in inside.listeners} if container.on_host else set()
     found = []
     for spec in ward.probes:
         if spec.host and spec.host not in HERE:
             continue
-        binding = bindings.get(spec.port)
+        here = (b for b in bindings if b.host_port == spec.port and leads_here(b, spec.host))
+        binding = next(here, None)
         if binding is not None:
             host = spec.host or binding.host_ip or ward.daemon.address.host
             found.append(Question(spec, host, spec.port, binding.target))
@@ -160,11 +183,16 @@ def _questions(ward: Ward, container: Container, inside: Inside) -> list[Questio
     return found
 
 
+def leads_here(binding: PortBinding, host: str) -> bool:
+    """Say whether a binding is met at an address of this host; a name, or none, meets any."""
+    return host in {"", "localhost"} or overlap(binding.host_ip, host)
+
+
 def unasked(ward: Ward, project: str) -> list[str]:
     """Return a sentence for each probe that leads to no container of the project."""
     mine = [c for c in ward.everyone if c.project == project]
-    ports = {b.host_port for c in mine for b in (*c.wanted, *c.published)}
-    hosts = any(on_host(c) for c in mine)
+    ports = {b.host_port for c in mine for b in (*c.wanted, *c.published) if b.protocol is Protocol.TCP}
+    hosts = any(c.on_host for c in mine)
     told = []
     for spec in ward.probes:
         if spec.host and spec.host not in HERE:
@@ -174,26 +202,32 @@ def unasked(ward: Ward, project: str) -> list[str]:
     return told
 
 
-def on_host(container: Container) -> bool:
-    """Say whether it has the host's own network."""
-    return any(e.network == "host" for e in container.endpoints)
-
-
-def _unsure(targets: Sequence[int], probed: Sequence[Probed], inside: Inside) -> list[int]:
-    """Return the ports that have to say what they speak: a probe failed there, or IPv6 alone may be listened on."""
-    failed = {p.target for p in probed if not p.ok}
-    here = {t: [x for x in inside.listeners if x.port == t and x.protocol is Protocol.TCP] for t in targets}
-    return [t for t in targets if t in failed or (here[t] and all(":" in x.address for x in here[t]))]
-
-
-def _spoken(ward: Ward, container: Container, ports: Sequence[int], inside: Inside) -> dict[int, Speech]:
+def _spoken(
+    ward: Ward, container: Container, targets: Sequence[int], probed: Sequence[Probed], inside: Inside
+) -> dict[int, Speech]:
+    """Return what is heard at the ports whose probe failed; where IPv6 alone may be listened on, only connect."""
     if not container.running or not ward.daemon.address.local or not ward.ask or not ward.speech_s:
         return {}
-    open_ = {x.port for x in inside.listeners if x.protocol is Protocol.TCP and not x.loopback_only}
-    known = inside.source is not Source.NONE
-    return {
-        port: speech_of(ward.daemon, container, port, ward.speech_s) for port in ports if port in open_ or not known
-    }
+    failed = {p.target for p in probed if not p.ok}
+    open_: dict[int, list[str]] = {}
+    for x in inside.listeners:
+        if x.protocol is Protocol.TCP and not x.loopback_only:
+            open_.setdefault(x.port, []).append(x.address)
+    found = {}
+    for port in targets:
+        here = open_.get(port, [])
+        asked = port in failed and (bool(here) or inside.source is Source.NONE)
+        if asked or (here and all(":" in address for address in here)):
+            found[port] = speech_of(ward.daemon, container, port, ward.speech_s, ask=asked)
+    return found
+
+
+def _all_asked(ward: Ward, questions: Sequence[Question]) -> list[Probed]:
+    """Put all questions at once: the slowest says how long it takes."""
+    if len(questions) < 2:  # noqa: PLR2004
+        return [_asked(ward, question) for question in questions]
+    with ThreadPoolExecutor(max_workers=min(AT_ONCE, len(questions))) as pool:
+        return list(pool.map(lambda question: _asked(ward, question), questions))
 
 
 def _asked(ward: Ward, question: Question) -> Probed:
@@ -242,7 +276,7 @@ def _queues(sockets: Sequence[Socket], targets: Sequence[int]) -> dict[int, Queu
 def _conflicts(ward: Ward, container: Container, inside: Inside, log: Sequence[str]) -> tuple[Conflict, ...]:
     """Return who holds what it wants, where it does not run; on the host's own network, where its log says so."""
     wanted: Sequence[PortBinding] = container.wanted
-    if on_host(container):
+    if container.on_host:
         _, port = address_in_use(log)
         wanted = [PortBinding("", port, port)] if port and port not in {x.port for x in inside.listeners} else []
     elif container.state in {ContainerState.RUNNING, ContainerState.PAUSED, ContainerState.RESTARTING}:

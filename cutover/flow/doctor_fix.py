@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from cutover.backup.files import save
 from cutover.document import Document, Edit, FileSet, append_item, differences, put, set_scalar
 from cutover.document.ports import PortEntry, split_short
+from cutover.engine.stack import scale_of
 from cutover.errors import CutoverError, EditRefusedError, RefusedError
 from cutover.files import private_folder, replace_if_unchanged, sha256
 from cutover.flow.edits import read_bytes, shown
@@ -51,9 +53,10 @@ def fixed(session: Session, fixes: Iterable[PortFix]) -> Fixed:
     before = FileSet.parse({shown(path): path.read_bytes() for path in stack.source.files}, read_bytes)
     result = Fixed(before, before)
     held = {x.port for x in host_listeners()} if session.daemon.address.local else set()
+    scaled = _scaled(session)
     for fix in dict.fromkeys(fixes):
         try:
-            edit = _edit(result.after, fix, stack.environment(), held)
+            edit = _edit(result.after, fix, stack.environment(), held, scaled)
         except EditRefusedError as error:
             result = replace(result, refused=(*result.refused, f"{fix}: {error.message}"))
             continue
@@ -62,6 +65,13 @@ def fixed(session: Session, fixes: Iterable[PortFix]) -> Fixed:
     if result.made:
         _prove(session, result)
     return result
+
+
+def _scaled(session: Session) -> set[str]:
+    """Return the services of which several containers are there, or meant to be."""
+    there = Counter(c.service for c in session.daemon.containers(session.name_project()))
+    meant = {name: scale_of(service) for name, service in (session.stack.config().get("services") or {}).items()}
+    return {name for name in {*there, *meant} if max(there[name], meant.get(name, 1)) > 1}
 
 
 def apply(session: Session, result: Fixed) -> Path:
@@ -83,8 +93,12 @@ def apply(session: Session, result: Fixed) -> Path:
     return folder
 
 
-def _edit(files: FileSet, fix: PortFix, env: Mapping[str, str], held: Container[int]) -> Edit:
+def _edit(files: FileSet, fix: PortFix, env: Mapping[str, str], held: Container[int], scaled: Container[str]) -> Edit:
     if fix.instead_of is None:
+        if fix.service in scaled:
+            raise EditRefusedError(
+                "service-scaled", "it has several containers, and only one can have a host port", hint="use a range"
+            )
         declared = {
             b.host_port for name in files.services() for _, e in files.port_entries(name, env) for b in e.bindings
         }

@@ -36,6 +36,12 @@ def firewall_rules() -> tuple[str, str]:
     return "\n".join(said), ""
 
 
+def nft_rules() -> str:
+    """Return the rules of nftables, nothing where there is no `nft`, or it says nothing to this user."""
+    tool = shutil.which("nft", path=os.pathsep.join([os.environ.get("PATH", ""), *SBIN]))
+    return _output([tool, "list", "ruleset"]) if tool else ""
+
+
 def _output(command: list[str]) -> str:
     try:
         return subprocess.run(command, capture_output=True, text=True, timeout=STACK_S, check=True).stdout

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -12,10 +11,10 @@ from cutover.errors import CutoverError
 from cutover.model import Container
 from cutover.ports.facts import Dependant, Named
 
-TELLING = ("environment", "command", "entrypoint")
-"""Where a service's settings say whom it asks."""
 ADDRESS = re.compile(r"(?<![\w.-])([A-Za-z][\w-]*):(\d{2,5})(?=[/?,;\s\"']|$)")
 """A host without a domain, and a port, in a URL or bare, in the value of a setting."""
+NAMES_HOST = re.compile(r"HOST|URL|URI|ADDR|ENDPOINT|SERVER|BROKER|DSN|UPSTREAM|BACKEND|TARGET|CONNECT", re.IGNORECASE)
+NO_HOST = frozenset({"tcp", "udp", "http", "https", "zmq", "port", "ws", "wss"})
 NOT_FOUND = "ended with 2."
 """What `getent hosts` says of a name that there is not (getent(1)); any other end says nothing of the name."""
 Services = Mapping[str, Any]
@@ -29,8 +28,7 @@ def dependants(container: Container, services: Services, everyone: Sequence[Cont
             continue
         theirs = _of(everyone, container.project, name)
         networks = tuple(sorted({e.network for c in theirs for e in c.endpoints}))
-        named = re.search(rf"\b{re.escape(container.service)}\b", json.dumps([service.get(k) for k in TELLING]))
-        found.append(Dependant(name, networks, named is not None))
+        found.append(Dependant(name, networks, any(_names(text, container.service) for text in _told(service))))
     return tuple(found)
 
 
@@ -47,11 +45,32 @@ def misnamed(
         if container.service not in (service.get("depends_on") or {}) or not theirs:
             continue
         known = {*_declared(services), *_present(theirs, everyone), *_own_names(service)}
-        for key, value in (service.get("environment") or {}).items():
-            for host, port in ADDRESS.findall(str(value or "")):
-                if int(port) in targets and host not in known:
-                    found.append(Named(name, key, host, int(port), _resolves(daemon, theirs, host)))
+        asks = [
+            (key, host, int(port))
+            for key, value in (service.get("environment") or {}).items()
+            for host, port in ADDRESS.findall(str(value or ""))
+            if int(port) in targets
+            and (f"//{host}:" in str(value) or f"@{host}:" in str(value) or NAMES_HOST.search(key))
+        ]
+        if any(host in known for _, host, _ in asks):  # it knows this one by its right name
+            continue
+        for key, host, port in asks:
+            if host not in NO_HOST:
+                found.append(Named(name, key, host, port, _resolves(daemon, theirs, host)))
     return tuple(found)
+
+
+def _told(service: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a service is told: the values of its environment, the words of its command."""
+    yield from (str(value) for value in (service.get("environment") or {}).values())
+    for words in (service.get("command"), service.get("entrypoint")):
+        yield from map(str, words or ()) if not isinstance(words, str) else words.split()
+
+
+def _names(text: str, service: str) -> bool:
+    """Say whether a text names a service as a host: in a URL, with a port, or as the whole of it."""
+    name = re.escape(service)
+    return re.search(rf"(?://|@){name}(?=[:/]|$)|(?<![\w./-]){name}:\d", text) is not None or text == service
 
 
 def _of(everyone: Sequence[Container], project: str, service: str) -> list[Container]:

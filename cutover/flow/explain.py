@@ -11,9 +11,9 @@ from contextlib import suppress
 from cutover.clock import Clock
 from cutover.config.messages import Socket
 from cutover.engine.daemon import Daemon
-from cutover.flow.doctor_facts import HERE, HURRY_S, Question, Ward, facts_of
+from cutover.flow.doctor_facts import HERE, HURRY_S, Question, Ward, facts_of, leads_here
 from cutover.flow.ready import Place
-from cutover.model import Container, Severity
+from cutover.model import Container, PortBinding, Protocol, Severity
 from cutover.ports.diagnose import diagnose
 from cutover.ports.facts import Facts, Probed
 from cutover.validate.talk import Address
@@ -36,8 +36,8 @@ def _hurried(daemon: Daemon, clock: Clock) -> Ward:
 class Explainer:
     """Explains questions that were asked in vain: finds the container by the address, and tells each finding once."""
 
-    def __init__(self, daemon: Daemon, clock: Clock) -> None:
-        self._daemon, self._clock = daemon, clock
+    def __init__(self, daemon: Daemon, clock: Clock, project: str) -> None:
+        self._daemon, self._clock, self._project = daemon, clock, project
         self._told: set[Address] = set()
 
     def __call__(self, question: Asked, address: Address, response: Response) -> list[str]:
@@ -46,21 +46,35 @@ class Explainer:
             return []
         self._told.add(address)
         with suppress(Exception):
-            for container in self._daemon.containers():
-                target = _target(container, address)
-                if target is not None:
-                    probed = _probed(question, address, target, response)
-                    return _first(facts_of(_hurried(self._daemon, self._clock), container, (), (probed,)))
+            found = asked_there(self._daemon.containers(), address, self._project)
+            if found is not None:
+                probed = _probed(question, address, found[1], response)
+                return _first(facts_of(_hurried(self._daemon, self._clock), found[0], (), (probed,)))
         return []
 
 
-def _target(container: Container, address: Address) -> int | None:
-    """Return the port inside to which an address leads, None where that is not this container."""
-    if any(e.ip == address.host for e in container.endpoints if e.ip):
-        return address.port
-    bindings = (*container.published, *(container.wanted if not container.running else ()))
-    here = (b for b in bindings if b.host_port == address.port and address.host in {*HERE, b.host_ip})
-    return next((b.target for b in here), None)
+def asked_there(everyone: Sequence[Container], address: Address, project: str) -> tuple[Container, int] | None:
+    """Return the container to which an address leads, and the port inside; None where there is none.
+
+    First one that has that address itself, then one that publishes the port, then one of the project that would.
+    """
+    for container in everyone:
+        if container.running and any(e.ip == address.host for e in container.endpoints if e.ip):
+            return container, address.port
+    for container in everyone:
+        for binding in container.published:
+            if _meets(binding, address):
+                return container, binding.target
+    for container in everyone:
+        for binding in container.wanted:
+            if container.project == project and not container.running and _meets(binding, address):
+                return container, binding.target
+    return None
+
+
+def _meets(binding: PortBinding, address: Address) -> bool:
+    same = (binding.host_port, binding.protocol) == (address.port, Protocol.TCP)
+    return same and (address.host in HERE or address.host == binding.host_ip) and leads_here(binding, address.host)
 
 
 def _probed(question: Asked, address: Address, target: int, response: Response) -> Probed:

@@ -135,14 +135,17 @@ def inside_of(daemon: Daemon, container: Container, *, proc: Path = PROC) -> Ins
     return found if again.source is Source.NONE else again
 
 
-def speech_of(daemon: Daemon, container: Container, port: int, timeout_s: float = ASK_S) -> Speech:
-    """Say what a port inside a container speaks, asked at its own address; its host's where it has none."""
+def speech_of(daemon: Daemon, container: Container, port: int, timeout_s: float = ASK_S, *, ask: bool = True) -> Speech:
+    """Say what a port inside a container speaks, asked at its own address; its host's where it has none.
+
+    `ask`: put a question where it says nothing of its own accord.
+    """
     if not daemon.address.local:
         return Speech(Tongue.NOBODY, why="not asked: the Engine is on another host")
     address = own_address(container) if any(e.ip for e in container.endpoints) else "127.0.0.1"
     if address is None:
         return Speech(Tongue.NOBODY, why="not asked: its own address is on no bridge of this host")
-    return speech(address, port, timeout_s=timeout_s, patience_s=min(LISTEN_S, timeout_s))
+    return speech(address, port, ask=ask, timeout_s=timeout_s, patience_s=min(LISTEN_S, timeout_s))
 
 
 def _to_ask(container: Container, inside: Inside) -> list[int]:

@@ -174,9 +174,13 @@ def _started(stage: Stage, wanted: OverrideRequest, request: UpRequest) -> TestS
     return up(stage.session, stage.derived, request)
 
 
+def _explainer(session: Session) -> Explainer:
+    return Explainer(session.daemon, session.clock, session.name_project())
+
+
 def _smoke(stage: Stage, name: str, suite: Suite) -> Verdict:
     settings = stage.session.settings
-    with Line(_test(stage).ports, Explainer(stage.session.daemon, stage.session.clock)) as line:
+    with Line(_test(stage).ports, _explainer(stage.session)) as line:
         return run_suite(name, suite, line, Judge(settings.errors), _test(stage).service, stage.session.observer)
 
 
@@ -185,7 +189,7 @@ def _parity(stage: Stage, cases: Sequence[Case]) -> Verdict | None:
     if not cases:
         return None
     green, blue = addresses(session, Colour.GREEN), _test(stage).ports
-    settings, explain = session.settings, Explainer(session.daemon, session.clock)
+    settings, explain = session.settings, _explainer(session)
     return run_parity(cases, green, blue, settings.parity, settings.errors, session.observer, explain=explain)
 
 

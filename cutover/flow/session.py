@@ -80,13 +80,22 @@ class Session:
 
     def spoken(self, words: str) -> str:
         """Return a command as the user has to type it from here: with the options that this one had."""
+        return " ".join(filter(None, ["cutover", words, self.said()]))
+
+    def said(self, *, compose: bool = False) -> str:
+        """Return the options of this command that say which project is meant, for cutover, or as `compose` takes them.
+
+        The context is none of Compose's.
+        """
         options = self.options
         said = [
             *(f"-f {shlex.quote(str(f))}" for f in options.files),
             *([f"-p {shlex.quote(options.project)}"] if options.project else []),
-            *([f"-c {shlex.quote(options.context)}"] if options.context else []),
+            *(f"--profile {shlex.quote(profile)}" for profile in options.profiles),
+            *(f"--env-file {shlex.quote(str(f))}" for f in options.env_files),
+            *([f"-c {shlex.quote(options.context)}"] if options.context and not compose else []),
         ]
-        return " ".join(["cutover", words, *said])
+        return " ".join(said)
 
     def observer_note(self, message: str) -> None:
         """Tell whoever looks on."""

@@ -140,11 +140,6 @@ class Facts:
         well = self.container.running and (self.listeners is None or not self.unmet)
         return not well or any(not p.ok for p in self.probed)
 
-    @property
-    def on_host(self) -> bool:
-        """Say whether it has the host's own network, where nothing is published."""
-        return any(e.network == "host" for e in self.container.endpoints)
-
     def process(self, port: int) -> int:
         """Return the process that listens on a port inside, the container's first where that is not known."""
         return next((x.pid for x in self.open if x.port == port and x.pid), self.container.pid)

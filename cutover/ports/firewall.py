@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ CHAIN = re.compile(
 )
 """Those of people and of their tools; what Docker itself writes into its own chains is not at fault."""
 DROPS = re.compile(r"-j (?:DROP|REJECT)\b")
-DESTINATION = re.compile(r"(! )?-d (\S+?)(?:/32|/128)?(?:\s|$)")
+BARE = re.compile(r"-A \S+ (?:-p tcp )?-j (?:DROP|REJECT)(?: --reject-with \S+)?")
+DESTINATION = re.compile(r"(! )?-d (\S+)")
 PORTS = re.compile(r"--(?:dport|dports) (\S+)")
 ORIGINAL = re.compile(r"--ctorigdst(?:-)?port (\S+)")
 PROTOCOL = re.compile(r"-p (\S+)")
@@ -30,15 +32,15 @@ HARMLESS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """A rule that drops packets for a container. `plain`: all of them, for all that can be seen."""
+    """A rule that drops packets for a container. `plain`: all of them, for all that can be seen.
+
+    `tool` has such rules, and `listing` is the command that shows them in their places.
+    """
 
     rule: str
     plain: bool = True
-
-    @property
-    def chain(self) -> str:
-        """Return the chain that it is in."""
-        return self.rule.split()[1]
+    tool: str = "iptables"
+    listing: str = "iptables -nvL --line-numbers"
 
 
 def dropping(saved: str, addresses: Iterable[str], bindings: Iterable[PortBinding]) -> tuple[Drop, ...]:
@@ -59,8 +61,10 @@ def dropping(saved: str, addresses: Iterable[str], bindings: Iterable[PortBindin
             continue
         name = line.split()[1]
         forward = chain["forward"] is not None
-        if DROPS.search(line) and _named(line, mine, wanted, forward=forward):
-            found.append(Drop(raw, forward and name not in opened and not CONDITION.search(line)))
+        if DROPS.search(line) and _named(line.strip(), mine, wanted, forward=forward):
+            plain = forward and name not in opened and not CONDITION.search(line)
+            if plain or not BARE.fullmatch(line):  # all that is left, after what may go through
+                found.append(Drop(raw, plain, listing=f"iptables -nvL {name} --line-numbers"))
         if not HARMLESS.search(line):
             opened.add(name)
     return tuple(found)
@@ -68,10 +72,10 @@ def dropping(saved: str, addresses: Iterable[str], bindings: Iterable[PortBindin
 
 def _named(rule: str, mine: set[str], wanted: list[PortBinding], *, forward: bool) -> bool:
     destination, ports, original = DESTINATION.search(rule), PORTS.search(rule), ORIGINAL.search(rule)
-    if destination is not None and (destination[1] or destination[2] not in mine):
+    if destination is not None and (destination[1] or not any(within(m, destination[2]) for m in mine)):
         return False
     if ports is None and original is None:
-        return destination is not None
+        return destination is not None or (forward and BARE.fullmatch(rule) is not None)
     protocol = PROTOCOL.search(rule)
     spoken = {protocol[1]} if protocol is not None and protocol[1] != "all" else {"tcp", "udp", "sctp"}
     inside = set(_numbers(ports[1])) if ports is not None else set()
@@ -80,6 +84,14 @@ def _named(rule: str, mine: set[str], wanted: list[PortBinding], *, forward: boo
         str(b.protocol) in spoken and ((b.target if forward else b.host_port) in inside or b.host_port in outside)
         for b in wanted
     )
+
+
+def within(address: str, network: str) -> bool:
+    """Say whether an address is in a network, or is the one that is named; no network at all has none."""
+    try:
+        return ipaddress.ip_address(address) in ipaddress.ip_network(network, strict=False)
+    except ValueError:
+        return False
 
 
 def _numbers(text: str) -> Iterator[int]:

@@ -59,7 +59,7 @@ def look_inside(container: Container, *, run_inside: RunInside | None = None, pr
         return _from_proc(container, proc)
     except _UnreadableError as error:
         reason = str(error)
-    if run_inside is None:
+    if run_inside is None or container.on_host:  # seen from there, too, all of the host listens
         return Inside(Source.NONE, reason=reason)
     return _from_exec(run_inside, reason)
 
@@ -80,7 +80,9 @@ def _from_proc(container: Container, proc: Path) -> Inside:
     sockets = _read_tables(container, proc)
     own = owners(_processes(container, proc), proc)
     found = owned(listeners(sockets), own)
-    if _namespace(container.pid, proc) == _namespace(os.getpid(), proc):  # network_mode: host shows all of the host's
+    if container.on_host or _namespace(container.pid, proc) == _namespace(os.getpid(), proc):  # all of the host's show
+        if found and not own:
+            raise _UnreadableError("it has the host's own network, and this user may not see which sockets are its own")
         found = [listener for listener in found if listener.pid is not None]
     return Inside(Source.PROC, sockets, tuple(found))
 

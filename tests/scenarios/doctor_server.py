@@ -171,7 +171,7 @@ FAULTS = {
     "hog": hog,
     "loopback": lambda: web("127.0.0.1"),
     "ipv6": lambda: web("::", kind=WebV6),
-    "elsewhere": lambda: web(port=8888),
+    "elsewhere": lambda: (say("Starting server on :8888"), web(port=8888)),
     "loads": loads,
     "twice": twice,
     "twice-dead": twice_dead,

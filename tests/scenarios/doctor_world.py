@@ -35,6 +35,9 @@ class Fault:
 
 
 NO_CURL = {"test": ["CMD", "curl", "-f", "http://localhost:8000/"], "interval": "1s", "retries": 2}
+REDIS = "redis-server --protected-mode no --bind 0.0.0.0 --save '' >/dev/null & "
+BESIDE = {"command": ["sh", "-c", REDIS + "exec python3 -m http.server 8000"]}
+LOADS_BESIDE = {"command": ["sh", "-c", REDIS + "echo 'Loading model 40%'; exec sleep 3600"]}
 NO_GPU = {"driver": "nobody", "count": 1, "capabilities": ["gpu"]}
 """Refused by the Engine in the words in which it refuses `nvidia` where there is no such runtime."""
 HEALTHY: dict[str, Fault] = {
@@ -43,6 +46,7 @@ HEALTHY: dict[str, Fault] = {
     "rep": Fault("", "rep", ZMQ),
     "router": Fault("", "router", ZMQ),
     "cache": Fault("", inside=6379, more={"command": "redis-server --protected-mode no --save ''"}),
+    "beside": Fault("", ask="http://:{port}/?timeout={timeout}", env={"REDIS_PORT": "6379"}, more=BESIDE),
     "job": Fault("", published=False, more={"command": ["true"]}),
     "idle": Fault("", published=False, more={"command": ["sleep", "3600"]}),
     "suite-works": Fault("", "suite-works", ZMQ, inside=9901),
@@ -56,6 +60,7 @@ FAULTS: dict[str, Fault] = {
     "elsewhere": Fault("listens-elsewhere", "elsewhere", HTTP),
     "mismatch": Fault("port-mismatch", ask=HTTP, env={"AGENT_PORT": "8001"}),
     "loads": Fault("still-starting", "loads", HTTP),
+    "loads-beside": Fault("still-starting", ask=HTTP, env={"REDIS_PORT": "6379"}, more=LOADS_BESIDE),
     "twice": Fault("port-wanted-twice", "twice", ZMQ, severity="warning"),
     "twice-dead": Fault("port-wanted-twice", "twice-dead", ZMQ),
     "stuck": Fault("not-reading", "stuck", ZMQ),

@@ -35,6 +35,13 @@ services:
     stop_grace_period: 1s
     environment: {{HEALTH_PORT: "{side}"}}
     ports: ["{health}:8000"]
+  scaled:
+    image: {image}
+    command: sh -c "python3 -m http.server 8000 & exec python3 -m http.server {side}"
+    stop_grace_period: 1s
+    deploy: {{replicas: 2}}
+    environment: {{HEALTH_PORT: "{side}"}}
+    ports: ["8000"]
   variable:
     image: {image}
     command: python3 -m http.server 8000
@@ -81,6 +88,7 @@ def test_an_edit_is_shown_and_written_when_told(stack):
     assert "nothing was changed" in shown.out
     assert '+      - "127.0.0.1:' in shown.out
     assert "not by an edit: have the published port of variable lead to 8000" in shown.err
+    assert "of scaled: it has several containers, and only one can have a host port" in shown.err
     assert rig.file.read_bytes() == before
 
     saved = []

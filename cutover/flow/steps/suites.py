@@ -58,7 +58,7 @@ def run(ctx: Context, addresses: dict[int, Address], where: str) -> None:
     from cutover.validate.smoke import run_suite  # noqa: PLC0415
 
     for name, suite in ctx.suites.items():
-        with Line(addresses, Explainer(ctx.daemon, ctx.clock)) as line:
+        with Line(addresses, Explainer(ctx.daemon, ctx.clock, ctx.plan.project)) as line:
             verdict = run_suite(name, suite, line, Judge(ctx.errors), f"{ctx.plan.blue} {where}", ctx.observer)
         if not verdict.passed:
             raise _failed(ctx, verdict, where)

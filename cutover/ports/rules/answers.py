@@ -39,7 +39,12 @@ def unhealthy(facts: Facts) -> Iterator[Finding]:
         )
     elif container.health is Health.UNHEALTHY:
         message = f"The healthcheck of {container.name} failed {container.failing_streak} times in a row."
-        yield error("unhealthy", message, output or ["healthcheck: no output"], "docker inspect; see its healthcheck")
+        yield error(
+            "unhealthy",
+            message,
+            output or ["healthcheck: no output"],
+            f"docker inspect -f '{{{{json .State.Health}}}}' {container.name}",
+        )
 
 
 def answers(facts: Facts) -> Iterator[Finding]:

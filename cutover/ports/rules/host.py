@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from cutover.model import Certainty, Container, Finding, PortBinding, Severity
@@ -9,13 +10,20 @@ from cutover.ports.facts import Facts
 from cutover.ports.published import Conflict
 from cutover.ports.rules.common import error
 
+BIND_FAILED = re.compile(r"already allocated|address already in use|bind", re.IGNORECASE)
+
 
 def host_port_held(facts: Facts) -> Iterator[Finding]:
     """Say who holds a host port that it wants and has not."""
+    later = facts.gone and not BIND_FAILED.search(facts.engine_error) and not facts.container.on_host
     for conflict in facts.conflicts:
-        engine = [f"engine: {facts.engine_error}"] if facts.engine_error else []
+        engine = (f"engine: {facts.engine_error}",) if facts.engine_error else ()
         message = f"{facts.container.name} cannot have host port {conflict.wanted.host_port}: {conflict}."
-        yield error(_code(conflict), message, engine, _cure(conflict))
+        if later:  # it ran with its port, and ended of something else
+            cure = "mend why it ended first; only one of the two can have the port then"
+            yield Finding(_code(conflict), Severity.WARNING, message, engine, cure)
+        else:
+            yield error(_code(conflict), message, engine, _cure(conflict))
 
 
 def _code(conflict: Conflict) -> str:
@@ -44,8 +52,8 @@ def firewall(facts: Facts) -> Iterator[Finding]:
         "firewall-drops",
         Severity.ERROR if plain else Severity.WARNING,
         f"The host's firewall {what} to {facts.container.name}.",
-        tuple(f"iptables: {drop.rule}" for drop in shown),
-        f"see what else the chain has, and let the port through before: iptables -nvL {shown[0].chain} --line-numbers",
+        tuple(f"{drop.tool}: {drop.rule}" for drop in shown),
+        f"see what else the chain has, and let the port through before: {shown[0].listing}",
         Certainty.CERTAIN if plain else Certainty.POSSIBLE,
     )
 

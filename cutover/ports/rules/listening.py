@@ -15,13 +15,18 @@ _T = TypeVar("_T")
 EPHEMERAL_FROM = 32768
 """A listener above this that nobody published is a worker's own, most likely: it explains nothing."""
 _OWN_PORT = re.compile(
-    r"(?:(?:HTTP|ZMQ|AGENT|SERVICE|SERVER|APP|LISTEN|BIND|HEALTH|API|GRPC|RPC|WEB)_?)?PORT", re.IGNORECASE
+    r"-{0,2}(?:(?:HTTP|ZMQ|AGENT|SERVICE|SERVER|APP|LISTEN|BIND|HEALTH|API|GRPC|RPC|WEB)[_-]?)*PORT|-p", re.IGNORECASE
 )
+"""The names by which a service is told its own port; `REDIS_PORT` is somebody else's, even where he runs beside it."""
 _SIDE_PORT = re.compile(r"METRIC|PROM|ADMIN|DEBUG|PROF|TELEMETRY|MONITOR", re.IGNORECASE)
 """A port of this name is open beside the service's own, often long before that: it explains nothing."""
 _LOADS = re.compile(
-    r"\b(?:loading|downloading|initiali[sz]ing|warming|starting|compiling|restoring|migrating|waiting for)\b|\d\s?%",
+    r"\b(?:loading|downloading|initiali[sz]ing|warming|starting|compiling|restoring|migrating|"
+    r"waiting for(?! (?:new |incoming )?(?:connection|request|client|job|message|event|work|task)))\b|\d\s?%",
     re.IGNORECASE,
+)
+_FAILED = re.compile(
+    r"^\s*(?:Traceback \(most recent call last\)|\w*(?:Error|Exception)\b|panic: |fatal)", re.IGNORECASE
 )
 _FOR_OTHERS = re.compile(r"health|http|status|ready", re.IGNORECASE)
 _STARTING_S = 600.0
@@ -36,8 +41,8 @@ def not_where_published(facts: Facts) -> Iterator[Finding]:
     if not facts.container.running or facts.listeners is None:
         return
     spare = _spare(facts)
-    told = [s for s in facts.settings if s.port in spare]
-    loads = _loads(facts, strict=bool(spare))
+    told = [s for s in facts.settings if s.port in spare and _own(s)]
+    loads = _loads(facts, spare)
     for target in facts.unmet:
         if told and (loads is None or facts.targets == (target,)):
             alone = len(facts.unmet) == 1 and len({s.port for s in told}) == 1
@@ -60,11 +65,23 @@ def _spare(facts: Facts) -> frozenset[int]:
     return frozenset(open_ - side - set(facts.targets))
 
 
-def _loads(facts: Facts, *, strict: bool) -> str | None:
-    """Return the line that says that it loads, None where none does; `strict`: its very last one, and not for long."""
-    lines = facts.log[-1:] if strict else facts.log
-    said = next((line for line in reversed(lines) if _LOADS.search(line)), None)
-    return said.strip() if said is not None and facts.seconds < _STARTING_S else None
+def _own(setting: Setting) -> bool:
+    return _OWN_PORT.fullmatch(setting.name.split()[-1]) is not None
+
+
+def _loads(facts: Facts, spare: frozenset[int]) -> str | None:
+    """Return the line that says that it loads, None where none does; where something is open already, its last one.
+
+    A line that names an open port is about that, and one before a traceback was followed by something worse.
+    """
+    if facts.seconds >= _STARTING_S:
+        return None
+    for line in reversed(facts.log[-1:] if spare else facts.log):
+        if _FAILED.search(line):
+            return None
+        if _LOADS.search(line) and not any(re.search(rf"\b{port}\b", line) for port in spare):
+            return line.strip()
+    return None
 
 
 def _severity(facts: Facts, target: int) -> Severity:
@@ -105,7 +122,7 @@ def _elsewhere(facts: Facts, target: int, port: int, *, alone: bool) -> Finding:
 
 def _nothing(facts: Facts, target: int, loads: str | None) -> Finding:
     evidence = [*listening(facts), *failed(facts, target), *log(facts)]
-    suspects = [s for s in facts.settings if s.port not in facts.targets and _OWN_PORT.fullmatch(s.name.split()[-1])]
+    suspects = [s for s in facts.settings if s.port not in facts.targets and _own(s)]
     if suspects:
         evidence.insert(0, f"{suspects[0]} disagrees with the published target {target}")
     longer = 60 * max(1, math.ceil(facts.seconds / 30))
@@ -161,13 +178,13 @@ def not_published(facts: Facts) -> Iterator[Finding]:
 
     An edit that publishes it is offered only where a setting names it: what is open inside may be nobody's business.
     """
-    if facts.on_host:
+    if facts.container.on_host:
         return
     side = {s.port for s in facts.settings if _SIDE_PORT.search(s.name)}
     for port in sorted({x.port for x in facts.open if not x.loopback_only and x.port < EPHEMERAL_FROM}):
         if port in facts.targets:
             continue
-        set_ = [str(s) for s in facts.settings if s.port == port and port not in side]
+        set_ = [str(s) for s in facts.settings if s.port == port and port not in side and _own(s)]
         said = [f"log: {line}" for line in facts.log if _names(line, port)][:1]
         meant = bool(set_ or said) and bool(facts.targets) and not facts.unmet
         severity = Severity.WARNING if facts.unmet or meant else Severity.INFO

@@ -38,20 +38,27 @@ def oom_killed(facts: Facts) -> Iterator[Finding]:
         return
     cure = "raise its memory limit (mem_limit, deploy.resources.limits)"
     name = facts.container.name
-    if facts.gone or facts.container.state is ContainerState.RESTARTING or facts.container.exit_code == SIGKILLED:
+    code = facts.container.exit_code
+    ended = facts.gone or facts.container.state is ContainerState.RESTARTING
+    if ended and code == SIGKILLED:
         message = f"{name} needed more memory than it may have, and was killed by the kernel."
         yield error("oom-killed", message, log(facts), cure)
+        return
+    message = f"A process of {name} needed more memory than the container may have, and was killed by the kernel"
+    if ended and code:
+        yield error("oom-killed", f"{message}; it ended with code {code}.", log(facts), cure)
     else:
-        message = f"A process of {name} needed more memory than the container may have, and was killed by the kernel."
-        yield Finding("oom-killed", Severity.WARNING, message, tuple(log(facts)), cure)
+        yield Finding("oom-killed", Severity.WARNING, f"{message}.", tuple(log(facts)), cure)
 
 
 def died_on_import(facts: Facts) -> Iterator[Finding]:
     """Say that Python could not read the program, where that was its end: its last words, and a failure."""
-    if facts.oom_killed or not (facts.gone or facts.container.state is ContainerState.RESTARTING):
+    ended = facts.gone or facts.container.state is ContainerState.RESTARTING
+    deaf = facts.container.running and bool(facts.unmet) and facts.listeners is not None
+    if facts.oom_killed or not (ended or deaf):
         return
     said = [line.strip() for line in facts.log[-LAST_WORDS:] if IMPORT.match(line.strip())]
-    if said and facts.container.exit_code != 0:
+    if said and (deaf or facts.container.exit_code != 0):
         last = facts.log[-1].strip() == said[-1] and facts.container.exit_code == 1
         yield error(
             "died-on-import",
@@ -66,7 +73,7 @@ def port_wanted_twice(facts: Facts) -> Iterator[Finding]:
     """Say that something inside has the port already: the host's ports are another matter."""
     line, port = address_in_use(facts.log)
     owner = next((x for x in facts.open if x.port == port), None)
-    if not line or facts.conflicts or (facts.on_host and owner is None):
+    if not line or facts.conflicts or (facts.container.on_host and owner is None):
         return
     where = f"port {port}" if port else "a port"
     by = program(owner.command or "") if owner else ""

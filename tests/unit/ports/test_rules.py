@@ -273,7 +273,7 @@ def test_a_published_port_beside_one_that_is_served_is_a_warning() -> None:
     assert first(**idle)[:2] == ("nothing-listens", Severity.WARNING)
     assert first(**idle, container=replace(BLUE, health=Health.UNHEALTHY))[1] is Severity.ERROR
     assert first(**idle, probed=(replace(ASKED, target=5678),))[1] is Severity.ERROR
-    told = first(**{**idle, "listeners": listeners(5570, 5679)}, settings=(Setting("environment WORKER_PORT", 5679),))
+    told = first(**{**idle, "listeners": listeners(5570, 5679)}, settings=(Setting("environment APP_PORT", 5679),))
     assert told == ("port-mismatch", Severity.WARNING, Certainty.CERTAIN, True)
 
 
@@ -295,6 +295,9 @@ def test_what_a_service_outlived_is_a_warning() -> None:
     """A worker killed for memory, two crashes that are over, an import that failed and was done without."""
     assert first(oom_killed=True)[:2] == ("oom-killed", Severity.WARNING)
     assert first(oom_killed=True, container=replace(GONE, exit_code=137))[:2] == ("oom-killed", Severity.ERROR)
+    assert first(oom_killed=True, container=GONE)[:2] == ("oom-killed", Severity.ERROR)
+    job = {"container": replace(GONE, exit_code=0, wanted=(), published=()), "targets": (), "listeners": None}
+    assert first(oom_killed=True, **job)[:2] == ("oom-killed", Severity.WARNING)
     assert first(container=replace(BLUE, restart_count=2), seconds=9.0)[:2] == ("restarting", Severity.WARNING)
     assert diagnose(facts(container=replace(BLUE, restart_count=1), seconds=9.0)) == ()
     ill = first(container=replace(BLUE, restart_count=2), seconds=9.0, probed=(ASKED,))
@@ -308,6 +311,37 @@ def test_what_a_service_outlived_is_a_warning() -> None:
         (replace(BLUE, restart_count=4), log),
     ):
         assert "died-on-import" not in [f.code for f in diagnose(facts(container=container, log=lines))]
+
+
+def test_another_services_port_is_not_its_own() -> None:
+    """A database in the same container, while the model loads and afterwards: no edit, and no wrong cause."""
+    redis = (Setting("environment REDIS_PORT", 6379),)
+    loads = facts(listeners=listeners(6379), settings=redis, log=("Loading model 40%",))
+    assert (diagnose(loads)[0].code, diagnose(loads)[0].fix) == ("still-starting", None)
+    (found,) = diagnose(facts(listeners=listeners(5570, 6379), settings=redis))
+    assert (found.code, found.severity, found.fix) == ("listened-not-published", Severity.INFO, None)
+
+
+def test_a_line_about_an_open_port_or_before_a_traceback_is_no_loading() -> None:
+    """It has started, or it never will."""
+    for line in ("Starting server on :9000", "listening on 9000, waiting for connections"):
+        assert first(listeners=listeners(9000), log=(line,))[0] == "listens-elsewhere"
+    dead = ("Starting server", "Traceback (most recent call last):", "ModuleNotFoundError: No module named 'x'")
+    assert first(listeners=(), log=dead)[:3] == ("died-on-import", Severity.ERROR, Certainty.LIKELY)
+    dead = ("Starting server", "Traceback (most recent call last):", "KeyError: 'x'")
+    assert first(listeners=(), log=dead)[0] == "nothing-listens"
+
+
+def test_a_port_that_was_taken_after_its_death_is_no_cause() -> None:
+    """It ran with it, and ended of something else; only the Engine's own refusal says otherwise."""
+    taken = {"container": GONE, "conflicts": (TAKEN,), "log": ("ModuleNotFoundError: No module named 'x'",)}
+    found = diagnose(facts(**taken))
+    assert [(f.code, f.severity) for f in found][:1] == [("died-on-import", Severity.ERROR)]
+    assert ("host-port-container", Severity.WARNING) in [(f.code, f.severity) for f in found]
+    assert not any("docker stop" in (f.cure or "") for f in found)
+    assert first(**taken, engine_error="Bind for 0.0.0.0:5570 failed: port is already allocated")[0] == (
+        "host-port-container"
+    )
 
 
 def test_a_name_that_something_else_answers_to_is_no_fault() -> None:
