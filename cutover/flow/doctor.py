@@ -12,6 +12,7 @@ from cutover.engine.stack import scale_of
 from cutover.errors import CutoverError, EngineGoneError
 from cutover.flow.doctor_facts import Ward, facts_of, unasked
 from cutover.flow.doctor_host import firewall_rules, nft_rules
+from cutover.flow.edge_record import load
 from cutover.flow.look_ports import AT_ONCE, members_of
 from cutover.flow.request import probes_of
 from cutover.flow.runs import Result
@@ -72,7 +73,8 @@ def examine(session: Session, service: str | None, *, ask: bool = True) -> tuple
     host = host_listeners() if local else []
     probes = probes_of(session.options, session.settings)
     nft = nft_rules() if local else ""
-    ward = Ward(daemon, session.clock, members.services, members.everyone, host, rules, nft, probes, ask)
+    behind = _behind_edge(session, troubles)
+    ward = Ward(daemon, session.clock, members.services, members.everyone, host, rules, nft, probes, behind, ask)
     troubles += unasked(ward, members.project) if ask else ["nothing was asked: --no-ask"]
     wanted = [c for c in members.mine if service in {None, c.service}]
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
@@ -95,6 +97,25 @@ def examine(session: Session, service: str | None, *, ask: bool = True) -> tuple
     ]
     found = [replace(one, findings=tuple(_spoken(session, f) for f in one.findings)) for one in found]
     return sorted(found, key=lambda e: (e.service, e.container or "")), troubles
+
+
+def _behind_edge(session: Session, troubles: list[str]) -> dict[str, dict[int, int]]:
+    """Return which containers are behind the project's edge, by ID: its host ports -> the ports inside."""
+    runs = session.runs()
+    try:
+        record = load(runs.state, runs.folder.name)
+    except CutoverError as error:
+        troubles.append(error.message)
+        return {}
+    if record is None:
+        return {}
+    troubles.append(f"the legacy ports are the edge's, and are not looked at here: {session.spoken('edge status')}")
+    return {
+        place.container_id: {
+            b.host_port: place.targets[p.port] for p in record.ports for b in p.bindings if p.port in place.targets
+        }
+        for place in record.slots.values()
+    }
 
 
 def _spoken(session: Session, finding: Finding) -> Finding:

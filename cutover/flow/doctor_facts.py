@@ -22,6 +22,7 @@ from cutover.ports.facts import Facts, Probed, Queue, Setting
 from cutover.ports.firewall import dropping
 from cutover.ports.inside import Inside, Source, look_inside, sockets_of
 from cutover.ports.published import Conflict, conflicts, overlap
+from cutover.ports.reach import own_address
 from cutover.ports.rules.common import address_in_use
 from cutover.ports.sockets import Socket, State
 from cutover.probes import ProbeSpec, ask
@@ -44,7 +45,8 @@ class Ward:
     """What is the same for every service that is examined: Compose's model, all containers, the host's own listeners.
 
     `firewall` is what `iptables-save` says, `nft` what `nft list ruleset` does; `probes` are the questions of
-    `cutover.yaml`. `ask`: connections may be opened; `patience_s` is how long an answer is waited for that comes after
+    `cutover.yaml`. `behind` is, for the containers behind an edge, by ID: the edge's host port -> the port inside.
+    `ask`: connections may be opened; `patience_s` is how long an answer is waited for that comes after
     its client has given up, `speech_s` how long a port may take to say what it speaks (0: it is not asked).
     `thorough`: helpers may be started to look further.
     """
@@ -57,6 +59,7 @@ class Ward:
     firewall: str = ""
     nft: str = ""
     probes: Sequence[ProbeSpec] = ()
+    behind: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
     ask: bool = True
     patience_s: float = PATIENCE_S
     speech_s: float = ASK_S
@@ -169,6 +172,8 @@ def _questions(ward: Ward, container: Container, inside: Inside) -> list[Questio
     """Return the probes whose host port leads to this container, put as clients put them."""
     bindings = [b for b in (*container.published, *container.wanted) if b.protocol is Protocol.TCP]
     own = {x.port for x in inside.listeners} if container.on_host else set()
+    behind = ward.behind.get(container.id, {})
+    address = own_address(container) if behind else None
     found = []
     for spec in ward.probes:
         if spec.host and spec.host not in HERE:
@@ -178,6 +183,8 @@ def _questions(ward: Ward, container: Container, inside: Inside) -> list[Questio
         if binding is not None:
             host = spec.host or binding.host_ip or ward.daemon.address.host
             found.append(Question(spec, host, spec.port, binding.target))
+        elif spec.port in behind and address:
+            found.append(Question(spec, address, behind[spec.port], behind[spec.port]))
         elif spec.port in own:
             found.append(Question(spec, spec.host or ward.daemon.address.host, spec.port, spec.port))
     return found
@@ -192,6 +199,7 @@ def unasked(ward: Ward, project: str) -> list[str]:
     """Return a sentence for each probe that leads to no container of the project."""
     mine = [c for c in ward.everyone if c.project == project]
     ports = {b.host_port for c in mine for b in (*c.wanted, *c.published) if b.protocol is Protocol.TCP}
+    ports |= {port for led in ward.behind.values() for port in led}
     hosts = any(c.on_host for c in mine)
     told = []
     for spec in ward.probes:

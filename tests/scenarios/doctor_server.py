@@ -95,6 +95,14 @@ def curve():
     rep(made)
 
 
+def plain():
+    """Want a name and a password of every client."""
+    made = CONTEXT.socket(zmq.REP)
+    made.plain_server = True
+    made.bind(f"tcp://*:{PORT}")
+    rep(made)
+
+
 def dead_thread():
     """Bind in this thread, and let the one that should read die of the first request."""
     made = bound(zmq.REP)
@@ -182,6 +190,8 @@ FAULTS = {
     "pub": lambda: (bound(zmq.PUB), time.sleep(3600)),
     "pull": lambda: (bound(zmq.PULL), time.sleep(3600)),
     "curve": curve,
+    "plain": plain,
+    "dealer": lambda: (bound(zmq.DEALER), time.sleep(3600)),
     "suite-exits": lambda: suite(lambda _: os._exit(0)),
     "suite-works": lambda: suite(rep),
     "suite-late": late_suite,

@@ -141,3 +141,6 @@ def test_the_doctor_knows_a_green_that_cutover_keeps(rig):
     found = {one["service"]: [f["code"] for f in one["findings"]] for one in said.json["services"]}
     assert found["old"] == ["kept-by-cutover"]
     assert set(found["new"]) <= {"listened-not-published"}
+    answered = {one["service"]: one["answered"] for one in said.json["services"]}
+    assert answered["new"] == 2, "each probe is put to blue at its own address"
+    assert any("edge status" in line for line in said.json["unknown"]), said

@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from tests.scenarios.edge_show_world import Wire, behind_an_edge, done
+from tests.scenarios.edge_world import reported_lost
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
 STREAMS = 4
@@ -40,7 +41,7 @@ class Stream(threading.Thread):
                 assert echo == str(number)
                 self.answers.append(name)
             except OSError as error:
-                self.lost.append(f"{number}: {error}")
+                self.lost.append(f"{number}, connection {self.opened}, after {len(self.answers)} answers: {error!r}")
         wire.close()
 
     def _open(self) -> Wire:
@@ -66,9 +67,13 @@ def streams(port):
 def test_streams_end_at_rest(engine, edge_image, tmp_path, options):
     """Green is retired, or stopped for blue: every stream is ended once, between two lines, and goes on with blue."""
     with behind_an_edge(edge_image, tmp_path) as rig, streams(rig.tcp) as asking:
-        done(rig.swap("--observe", "0.3", *options))
+        told = rig.swap("--observe", "0.3", *options)
+        done(told)
         threading.Event().wait(0.5)
-    assert [one.lost for one in asking if one.lost] == []
+    lost = [line for one in asking for line in one.lost]
+    assert not [line for line in lost if "timed out" in line], lost
+    # Asked in the very moment of the end: the machine has to be out of breath for that, and cutover says so.
+    assert len(lost) <= reported_lost(told), (lost, told)
     assert [one.opened for one in asking] == [2] * STREAMS
     for one in asking:
         assert one.answers == sorted(one.answers, key=["old", "new"].index)
