@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import socket
 import threading
 import time
@@ -119,6 +122,24 @@ def test_release_is_paced(edge):
     assert 0.5 < took < 3
     first_half = {n for _, n in sorted(done)[:15]}
     assert len(first_half & set(range(15))) >= 12
+
+
+def test_held_connections_all_go_on_though_the_machine_has_no_time(edge):
+    """HAProxy loses the wake-up of a waiter that is due before it looks: with short sleeps, some waited for ever."""
+    edge.face.hold(Hold(limit=100, timeout_s=60))
+    with contextlib.ExitStack() as held:
+        streams = [held.enter_context(edge.raw(edge.world.tcp)) for _ in range(40)]
+        for stream in streams:
+            stream.sendall(b"?")
+        wait(lambda: edge.face.stats()[TCP].held == len(streams), 10)
+        processes = [int(row[1]) for row in edge.container.top()["Processes"]]
+        for _ in range(60):  # it is stopped at any moment, for longer than a short sleep
+            for number, pause_s in ((signal.SIGSTOP, 0.05), (signal.SIGCONT, 0.013)):
+                for process in processes:
+                    os.kill(process, number)
+                time.sleep(pause_s)
+        edge.face.release()
+        assert [stream.recv(9) for stream in streams] == [b"green:?"] * len(streams)
 
 
 def test_a_canary_gets_its_share(edge):
