@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 CAUGHT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+LOOK_AGAIN_S = 0.2
 
 
 class Interrupted(BaseException):
@@ -19,20 +22,62 @@ class Interrupted(BaseException):
         super().__init__(self.signal)
 
 
+class _Heard:
+    """The signal that a block has heard, and whether the exception that told of it is still on its way.
+
+    Python prints and drops an exception that is raised in a destructor, a weak reference's callback or a C library's:
+    where the signal falls into one of these, the run would go on as if nobody had asked it to stop.
+    """
+
+    def __init__(self) -> None:
+        self.answered = False
+        self.over = threading.Event()
+        self._number: int | None = None
+        self._raised: weakref.ref[Interrupted] | None = None
+
+    def interrupt(self, number: int, frame: FrameType | None) -> None:
+        """Raise Interrupted, unless one is on its way already or was answered."""
+        del frame
+        if self.answered or not self._lost(untold=True):
+            return
+        if self._number is None:
+            self._number = number
+            threading.Thread(target=self._see_to_it, daemon=True).start()
+        raised = Interrupted(self._number)
+        self._raised = weakref.ref(raised)
+        try:
+            raise raised
+        finally:
+            del raised  # its own traceback would keep it alive
+
+    def _lost(self, *, untold: bool = False) -> bool:
+        return untold if self._raised is None else self._raised() is None
+
+    def _see_to_it(self) -> None:
+        """Send the signal again, as often as its exception gets lost on the way."""
+        main = threading.main_thread().ident
+        while not self.over.wait(LOOK_AGAIN_S):
+            gc.collect()
+            if self._number is not None and main is not None and self._lost() and not self.answered:
+                signal.pthread_kill(main, self._number)
+
+
+_heard: list[_Heard] = []
+"""What the blocks that are open now have heard, the innermost last. The main thread's alone."""
+
+
 @contextmanager
 def interruptible() -> Iterator[None]:
     """Raise Interrupted in the main thread when a signal arrives: once, for the second must not stop the way back."""
-    heard = False
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        nonlocal heard
-        del frame
-        if not heard:
-            heard = True
-            raise Interrupted(number)
-
-    with _handled_by(interrupt):
-        yield
+    heard = _Heard()
+    with _handled_by(heard.interrupt):
+        _heard.append(heard)
+        try:
+            yield
+        finally:
+            heard.answered = True
+            heard.over.set()
+            _heard.remove(heard)
 
 
 @contextmanager
@@ -44,6 +89,9 @@ def deferred(tell: Callable[[], None]) -> Iterator[None]:
         tell()
 
     with _handled_by(answer):
+        if threading.current_thread() is threading.main_thread():
+            for heard in _heard:
+                heard.answered = True
         yield
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
+import time
 
 import pytest
 
-from cutover.flow.signals import CAUGHT, Interrupted, deferred, interruptible, postponed
+from cutover.flow.signals import CAUGHT, LOOK_AGAIN_S, Interrupted, deferred, interruptible, postponed
 
 
 @pytest.mark.parametrize("number", CAUGHT)
@@ -79,3 +81,55 @@ def test_a_failure_under_a_kept_signal() -> None:
     with pytest.raises(Interrupted) as caught, interruptible():
         work()
     assert isinstance(caught.value.__context__, ZeroDivisionError)
+
+
+class Destroyed:
+    """Whatever is raised while it is destroyed, Python drops."""
+
+    def __del__(self) -> None:
+        """Be interrupted."""
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0)
+
+
+def test_a_signal_that_falls_into_a_destructor_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has to press Ctrl-C again: the run is turned back all the same, by the same signal."""
+    monkeypatch.setattr(sys, "unraisablehook", lambda told: None)  # pytest's own keeps the exception, Python's does not
+
+    def work() -> None:
+        Destroyed()
+        reached.append("gone on")
+        threading.Event().wait(30)
+
+    reached: list[str] = []
+    with pytest.raises(Interrupted) as caught, interruptible():
+        work()
+    assert (caught.value.signal, reached) == ("SIGINT", ["gone on"])
+
+
+def test_a_second_signal_does_not_disturb_the_first() -> None:
+    """While the exception of the first is on its way, and clears up, however long that takes."""
+
+    def work() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        finally:
+            os.kill(os.getpid(), signal.SIGINT)
+            threading.Event().wait(3 * LOOK_AGAIN_S)
+            cleared.append("up")
+
+    cleared: list[str] = []
+    with pytest.raises(Interrupted) as caught, interruptible():
+        work()
+    assert (caught.value.signal, cleared) == ("SIGTERM", ["up"])
+
+
+def test_a_signal_that_was_answered_is_not_sent_again() -> None:
+    """Once the way back was gone, nothing turns what comes after it."""
+    with interruptible():
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except Interrupted:
+            with deferred(lambda: None):
+                pass
+        threading.Event().wait(3 * LOOK_AGAIN_S)
