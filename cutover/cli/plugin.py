@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
-import stat
 import sys
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import click
 from cutover import __version__
 from cutover.cli.options import guarded
 from cutover.errors import RefusedError
+from cutover.files import write_atomic
 
 NAME = "docker-cutover"
 DOCKERS_OWN = {
@@ -92,8 +93,8 @@ def install() -> int:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
-        path.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m cutover.cli.plugin "$@"\n')
-        path.chmod(path.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
+        script = f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m cutover.cli.plugin "$@"\n'
+        write_atomic(path, script.encode(), mode=0o755)  # whatever the umask is: the Docker CLI runs it
     except OSError as error:
         raise RefusedError("plugin-not-written", f"{path} cannot be written: {error.strerror}.") from error
     click.echo(f"{path} written; try: docker cutover --help")

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from cutover.errors import UsageError
+from cutover.trust import kind_of
 
 NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 OVERRIDES = tuple(f"{stem}.override.{suffix}" for stem in ("compose", "docker-compose") for suffix in ("yml", "yaml"))
@@ -35,6 +36,23 @@ def compose_files(given: tuple[Path, ...], folder: Path, environ: Mapping[str, s
         if not path.is_file():
             raise UsageError("no-compose-file", f"There is no compose file {path}.", hint="check the path after -f")
     return absolute
+
+
+def see_files(*paths: Path) -> None:
+    """See that Compose can read these files again and again, where they are there at all.
+
+    Raises:
+        UsageError: one is a pipe, say: Compose would wait for ever, or find it empty the second time.
+
+    """
+    for path in paths:
+        kind = kind_of(path.stat().st_mode) if path.exists() else None
+        if kind is not None:
+            raise UsageError(
+                "not-a-file",
+                f"{path} is {kind}, not a file: it is read several times, and saved.",
+                hint="write what it gives into a file, for its owner only (umask 077), and name that one",
+            )
 
 
 def _from_environment(folder: Path, environ: Mapping[str, str]) -> tuple[Path, ...]:
