@@ -17,6 +17,7 @@ import click
 
 from cutover import __version__
 from cutover.cli.options import guarded
+from cutover.cli.plain import echo
 from cutover.errors import RefusedError
 from cutover.files import write_atomic
 
@@ -42,7 +43,7 @@ def main() -> None:
     """Answer the Docker CLI, or run the command line."""
     arguments = sys.argv[1:]
     if arguments == ["docker-cli-plugin-metadata"]:
-        click.echo(json.dumps(METADATA))
+        echo(json.dumps(METADATA))
         return
     from cutover.cli.main import cli  # noqa: PLC0415
 
@@ -97,9 +98,9 @@ def install() -> int:
         write_atomic(path, script.encode(), mode=0o755)  # whatever the umask is: the Docker CLI runs it
     except OSError as error:
         raise RefusedError("plugin-not-written", f"{path} cannot be written: {error.strerror}.") from error
-    click.echo(f"{path} written; try: docker cutover --help")
+    echo(f"{path} written; try: docker cutover --help")
     if not shutil.which("docker"):
-        click.echo("the docker command is not on the PATH", err=True)
+        echo("the docker command is not on the PATH", err=True)
     return 0
 
 
@@ -108,7 +109,7 @@ def install() -> int:
 def uninstall() -> int:
     """Take `docker-cutover` out of the plugin folder again."""
     _place().unlink(missing_ok=True)
-    click.echo(f"{_place()} is gone")
+    echo(f"{_place()} is gone")
     return 0
 
 

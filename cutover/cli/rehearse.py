@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cutover.cli.options import JUNIT_OPTION, PROJECT_OPTIONS, guarded, with_options, with_session
+from cutover.cli.plain import echo
 from cutover.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -67,10 +68,10 @@ def _show_text(rehearsal: Rehearsal) -> None:
     for defect in defects[:MOST_DEFECTS]:
         show_finding(defect.told, console)
     if len(defects) > MOST_DEFECTS:
-        click.echo(f"       and {len(defects) - MOST_DEFECTS} more; --json shows all")
+        echo(f"       and {len(defects) - MOST_DEFECTS} more; --json shows all")
     took = f"in {rehearsal.seconds:.1f} s"
     if rehearsal.passed:
-        click.echo(f"green: nothing is wrong, {took}; next: cutover swap --dry-run")
+        echo(f"green: nothing is wrong, {took}; next: cutover swap --dry-run")
     else:
         many = "1 defect" if len(defects) == 1 else f"{len(defects)} defects"
-        click.echo(f"red: {many}, {took}; nothing was changed, green serves")
+        echo(f"red: {many}, {took}; nothing was changed, green serves")

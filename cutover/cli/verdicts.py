@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
+from cutover.cli.plain import printable
+from cutover.cli.render import show_json
 from cutover.errors import ExitCode
 from cutover.model import Finding, Severity
 from cutover.validate.junit import junit as as_junit
@@ -35,7 +34,7 @@ def show_verdicts(verdicts: Sequence[Verdict], *, as_json: bool, junit: Path | N
     passed = all(v.passed for v in verdicts)
     if as_json:
         shown = {"passed": passed, "verdicts": [v.as_dict() for v in verdicts]}
-        click.echo(json.dumps(shown, indent=1, default=str))
+        show_json(shown)
     else:
         from rich.console import Console  # noqa: PLC0415
 
@@ -67,7 +66,7 @@ def show_finding(finding: Finding, console: Console) -> None:
 def _print(lines: Iterable[Shown], console: Console) -> None:
     for mark, style, text in lines:
         console.print(mark, style=style, end=" ", markup=False)
-        console.print(_printable(text), markup=False)
+        console.print(printable(text), markup=False)
 
 
 def _lines(verdict: Verdict) -> Iterator[Shown]:
@@ -115,7 +114,3 @@ def _told(finding: Finding) -> Iterator[Shown]:
         yield "         |", "dim", fact
     if finding.cure:
         yield "         cure:", "dim", finding.cure
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() or c == "\n" else "\N{MIDDLE DOT}" for c in text)

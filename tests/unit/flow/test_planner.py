@@ -305,7 +305,7 @@ def test_notes(state: dict[str, Any], request_: dict[str, Any], expected: list[s
 
 
 def test_a_file_with_other_names_is_told_of() -> None:
-    """It is replaced whole, and the other names keep the old content: beforehand, for a person may want it otherwise."""
+    """It is replaced whole, and the other names keep the old content: a person may want it otherwise."""
     source = replace(observed().files[0], names=3)
     told = "compose.yaml has 2 other names (hard links), which will keep the old content"
     assert told in notes(planned(observed(files=(source,)), asked()))
