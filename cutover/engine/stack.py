@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import shlex
 import shutil
 import signal
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from cutover.engine.address import EngineAddress
 from cutover.engine.daemon import see_engine
+from cutover.engine.words import last_words
 from cutover.errors import EngineError, RefusedError
 
 LOOK_S = 120.0
@@ -80,7 +80,7 @@ class Stack:
             raise RefusedError(
                 "compose-invalid",
                 "Docker Compose rejects the project's files; nothing was changed.",
-                evidence=_last_words(done.stderr),
+                evidence=last_words(done.stderr),
                 hint=f"docker compose {' '.join(f'-f {shlex.quote(str(f))}' for f in self.source.files)} config -q",
             )
         model: dict[str, Any] = json.loads(done.stdout)
@@ -183,7 +183,7 @@ class Stack:
 
 
 def _compose_error(action: str, stderr: str) -> EngineError:
-    words = _last_words(stderr)
+    words = last_words(stderr)
     message = f"{action} failed: {words[-1]}" if words else f"{action} failed."
     return EngineError("compose-failed", message, evidence=words, hint="read the evidence; `docker compose config`")
 
@@ -217,14 +217,6 @@ def _looked(command: list[str], given: str) -> subprocess.CompletedProcess[str]:
                 hint="does it read a pipe (env_file, include), or fetch something? the same command shows it",
             ) from error
     return subprocess.CompletedProcess(command, process.returncode, out, err)
-
-
-def _last_words(stderr: str) -> list[str]:
-    """Return the end of Compose's own error output, colours and progress lines taken out."""
-    text = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", stderr)
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    telling = [line for line in lines if not re.match(r"(Container|Network|Volume) \S+ +[A-Z][a-z]+$", line)]
-    return (telling or lines)[-3:]
 
 
 def scale_of(service: Mapping[str, Any]) -> int:
