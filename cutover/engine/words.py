@@ -1,4 +1,4 @@
-"""What Compose says when it fails, without the values that it repeats: it tells which one it cannot read by showing it."""
+"""What Compose says when it fails, without the values that it repeats: what it cannot read, it shows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _VALUE = re.compile(
     r"invalid interpolation format for [^\n]*\n[^\n]*escape any \$ with another \$\.\s).*",
     re.DOTALL,
 )
-"""From here to the end stands a value of `.env` or of the compose file, with the lines after it (compose-go, 2.40.3)."""
+"""After this stands a value of `.env` or of the compose file, and the lines that follow it (compose-go, 2.40.3)."""
 _PROGRESS = re.compile(r"(Container|Network|Volume) \S+ +[A-Z][a-z]+$")
 
 

@@ -143,14 +143,14 @@ class SecretRig(EdgeRig):
         assert code is None or told.code == code, (args, told)
         return told
 
-    def see_errors(self, *cases: tuple[Path, str, str, str]) -> None:
+    def see_errors(self, *cases: tuple[Path, str, str, str], verbs: tuple[str, ...] = ("plan",)) -> None:
         """Break a file in each of these ways (old -> new), have it read, and see that `words` say so."""
         for path, old, new, words in cases:
             good = path.read_text()
             assert old in good, (path, old)
             path.write_text(good.replace(old, new, 1))
-            for verb in (["plan"], ["doctor", "--json"]):
-                told = self.say(*verb)
+            for verb in verbs:
+                told = self.say(*verb.split())
                 assert told.code != 0, (path, new, told)
                 assert words in f"{told.out}{told.err}", (path, new, told)
             path.write_text(good)
