@@ -11,6 +11,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from shlex import quote
 from typing import BinaryIO
 
 from cutover.errors import RefusedError
@@ -134,5 +135,5 @@ def _not_ours(state: Path, why: str, evidence: list[str] | None = None) -> Refus
         "state-not-ours",
         f"cutover believes what {state} says, and {why}; nothing was read from it.",
         evidence=evidence or [],
-        hint=f"ls -la {state.parent}; move it away if it is none of yours",
+        hint=f"ls -la {quote(str(state.parent))}; move it away if it is none of yours",
     )

@@ -212,7 +212,7 @@ def _looked(command: list[str], given: str) -> subprocess.CompletedProcess[str]:
                 raise
             raise EngineError(
                 "compose-silent",
-                f"Docker Compose did not come to an end within {LOOK_S:.0f} s.",
+                f"Docker Compose did not come to an end within {LOOK_S:g} s.",
                 evidence=[" ".join(command[command.index("compose") :])],
                 hint="does it read a pipe (env_file, include), or fetch something? the same command shows it",
             ) from error
