@@ -20,7 +20,7 @@ def compose_files(given: tuple[Path, ...], folder: Path, environ: Mapping[str, s
     """Return the absolute paths of the project's compose files, in the order in which Compose merges them.
 
     Raises:
-        UsageError: a file does not exist, or there is none to be found.
+        UsageError: a file does not exist, is none (`not-a-file`), or there is none to be found.
 
     """
     environ = os.environ if environ is None else environ
@@ -33,6 +33,7 @@ def compose_files(given: tuple[Path, ...], folder: Path, environ: Mapping[str, s
         )
     absolute = tuple(Path(os.path.abspath(folder / path)) for path in paths)  # noqa: PTH100  (links stay links)
     for path in absolute:
+        see_files(path)
         if not path.is_file():
             raise UsageError("no-compose-file", f"There is no compose file {path}.", hint="check the path after -f")
     return absolute
@@ -51,7 +52,7 @@ def see_files(*paths: Path) -> None:
             raise UsageError(
                 "not-a-file",
                 f"{path} is {kind}, not a file: it is read several times, and saved.",
-                hint="write what it gives into a file, for its owner only (umask 077), and name that one",
+                hint="name a file; what a pipe gives can be written into one first, for its owner only (umask 077)",
             )
 
 
