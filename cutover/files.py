@@ -100,6 +100,13 @@ def replace_if_unchanged(path: Path, content: bytes, *, expected_sha256: str) ->
     write_atomic(path, content)
 
 
+def usual_mode() -> int:
+    """Return the mode of a new file that is no secret: what the umask says."""
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return 0o666 & ~umask
+
+
 def fsync_folder(folder: Path) -> None:
     """Make a rename in `folder` last through a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -94,6 +94,12 @@ def _see_link(link: Path, info: os.stat_result, folder: os.stat_result) -> None:
         raise OSError(errno.EACCES, why, str(link))
 
 
+def may_replace(path: Path) -> bool:
+    """Say whether the sticky bit lets this user replace a file: in such a folder its owner may, and the folder's."""
+    folder = path.parent.stat()
+    return not folder.st_mode & stat.S_ISVTX or os.geteuid() in {0, folder.st_uid, path.lstat().st_uid}
+
+
 def see_state_ours(state: Path) -> None:
     """See that nobody else could have put anything into a state folder; one that is not there is fine.
 

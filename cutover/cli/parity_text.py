@@ -8,7 +8,7 @@ from typing import Any
 
 from cutover.cli.plain import Mark, echo, one_line
 from cutover.cli.render import table
-from cutover.cli.verdicts import show_verdicts
+from cutover.cli.verdicts import show_verdicts, write_junit
 from cutover.errors import ExitCode
 from cutover.validate.results import Verdict
 
@@ -26,10 +26,7 @@ def show_parity(verdict: Verdict, *, as_json: bool, junit: Path | None = None) -
     """
     if as_json:
         return show_verdicts([verdict], as_json=True, junit=junit)
-    if junit:
-        from cutover.validate.junit import junit as as_junit  # noqa: PLC0415
-
-        junit.write_bytes(as_junit([verdict]))
+    write_junit([verdict], junit)
     _differences(verdict.figures["differences"])
     _latency(verdict.figures["latency"])
     _accuracy(verdict.figures["accuracy"])

@@ -44,10 +44,9 @@ def rehearse(maps: tuple[str, ...], no_gpu: bool, junit: Path | None, **given: A
 
 def _show(rehearsal: Rehearsal, *, as_json: bool, junit: Path | None) -> int:
     """Print what was wrong, part by part, and in the end all of it in a few lines."""
-    if junit is not None:
-        from cutover.validate.junit import junit as as_junit  # noqa: PLC0415
+    from cutover.cli.verdicts import write_junit  # noqa: PLC0415
 
-        junit.write_bytes(as_junit(rehearsal.verdicts))
+    write_junit(rehearsal.verdicts, junit)
     if as_json:
         from cutover.cli.render import show_json  # noqa: PLC0415
 

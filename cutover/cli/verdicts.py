@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from cutover.cli.plain import printable
 from cutover.cli.render import show_json
 from cutover.errors import ExitCode
+from cutover.files import usual_mode, write_atomic
 from cutover.model import Finding, Severity
 from cutover.validate.junit import junit as as_junit
 from cutover.validate.results import Check, Verdict
@@ -29,8 +30,7 @@ def show_verdicts(verdicts: Sequence[Verdict], *, as_json: bool, junit: Path | N
         OSError: the XML file cannot be written.
 
     """
-    if junit is not None:
-        junit.write_bytes(as_junit(verdicts))
+    write_junit(verdicts, junit)
     passed = all(v.passed for v in verdicts)
     if as_json:
         shown = {"passed": passed, "verdicts": [v.as_dict() for v in verdicts]}
@@ -40,6 +40,21 @@ def show_verdicts(verdicts: Sequence[Verdict], *, as_json: bool, junit: Path | N
 
         show_text(verdicts, Console(highlight=False, soft_wrap=True))
     return int(ExitCode.DONE if passed else ExitCode.REFUSED)
+
+
+def write_junit(verdicts: Iterable[Verdict], place: Path | None) -> None:
+    """Write verdicts as JUnit XML where a place was given: whole or not at all, but into a pipe or a device.
+
+    Raises:
+        OSError: it cannot be written.
+
+    """
+    if place is None:
+        return
+    if place.exists() and not place.is_file():  # /dev/stdout, or >(a command)
+        place.write_bytes(as_junit(verdicts))
+    else:
+        write_atomic(place, as_junit(verdicts), mode=None if place.exists() else usual_mode())
 
 
 def show_text(verdicts: Iterable[Verdict], console: Console) -> None:

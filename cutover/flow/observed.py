@@ -21,7 +21,7 @@ from cutover.flow.runs import Runs
 from cutover.gpu.readings import Gpu, gpus
 from cutover.model import Container, Listener
 from cutover.ports.host import host_listeners
-from cutover.trust import followed, read_file
+from cutover.trust import followed, may_replace, read_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ def _source_file(path: Path) -> SourceFile:
         real = followed(path)
     except OSError as error:
         raise RefusedError("file-unreadable", f"{path} cannot be used: {error.strerror}.") from error
-    writable = os.access(real, os.W_OK) and os.access(real.parent, os.W_OK)
+    writable = os.access(real, os.W_OK) and os.access(real.parent, os.W_OK) and may_replace(real)
     return SourceFile(path, content, state, writable, real.stat().st_nlink)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cutover.errors import RefusedError
-from cutover.trust import followed, open_file, read_file, see_state_ours
+from cutover.trust import followed, may_replace, open_file, read_file, see_state_ours
 
 OTHER = 4242
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
@@ -142,3 +142,21 @@ def test_what_stands_in_the_place_of_the_state_folder(tmp_path: Path, what: str)
     with pytest.raises(RefusedError) as caught:
         see_state_ours(state)
     assert caught.value.reference == "state-not-ours"
+
+
+@root_only
+def test_whose_file_may_be_replaced_in_a_sticky_folder(open_to_all: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told beforehand: `access` says yes, and the rename is refused in the middle of the swap."""
+    file = open_to_all / "compose.yaml"
+    file.touch()
+    assert may_replace(file)
+    monkeypatch.setattr(os, "geteuid", lambda: OTHER)
+    assert not may_replace(file)
+    os.chown(file, OTHER, OTHER)
+    assert may_replace(file)
+    os.chown(file, 0, 0)
+    os.chown(open_to_all, OTHER, OTHER)
+    assert may_replace(file)
+    open_to_all.chmod(0o777)
+    os.chown(open_to_all, 0, 0)
+    assert may_replace(file)
