@@ -8,6 +8,7 @@ import hashlib
 import os
 import stat
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,12 +45,19 @@ def read_state(path: Path) -> tuple[bytes, FileState]:
     return content, FileState(sha256(content), stat.S_IMODE(info.st_mode), info.st_uid, info.st_gid)
 
 
-def write_atomic(path: Path, content: bytes, *, mode: int | None = None, owner: tuple[int, int] | None = None) -> None:
+def write_atomic(
+    path: Path,
+    content: bytes,
+    *,
+    mode: int | None = None,
+    owner: tuple[int, int] | None = None,
+    last_look: Callable[[], None] = lambda: None,
+) -> None:
     """Replace `path` by `content`: temporary file beside it, fsync, rename, fsync of the folder.
 
     Symbolic links are followed, so that the link stays one. Mode and owner are kept where none are given, and so is
     what else the system keeps with a file: ACLs, extended attributes, the SELinux label. Another name of the same file
-    (a hard link) keeps the old content.
+    (a hard link) keeps the old content. `last_look` is called when all but the rename is done, and may raise.
 
     Raises:
         OSError: the disk is full, read-only, the folder is not ours, a link is somebody else's, or what is there is no
@@ -74,6 +82,7 @@ def write_atomic(path: Path, content: bytes, *, mode: int | None = None, owner: 
                 _keep_attributes(path, file.fileno())
             os.fchmod(file.fileno(), stat.S_IMODE(mode) if mode is not None else 0o600)
             os.fsync(file.fileno())
+        last_look()
         temporary.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -89,15 +98,19 @@ def replace_if_unchanged(path: Path, content: bytes, *, expected_sha256: str) ->
         FileChangedError: somebody else edited it; it is left as it is.
 
     """
-    found = read_state(path)[1].sha256
-    if found != expected_sha256:
-        raise FileChangedError(
-            "file-changed",
-            f"{path} was changed by somebody else while cutover was at work; it was not overwritten.",
-            evidence=[f"expected SHA-256 {expected_sha256}", f"found SHA-256    {found}"],
-            hint="look at the change (git diff), then start again",
-        )
-    write_atomic(path, content)
+
+    def see_unchanged() -> None:
+        found = read_state(path)[1].sha256
+        if found != expected_sha256:
+            raise FileChangedError(
+                "file-changed",
+                f"{path} was changed by somebody else while cutover was at work; it was not overwritten.",
+                evidence=[f"expected SHA-256 {expected_sha256}", f"found SHA-256    {found}"],
+                hint="look at the change (git diff), then start again",
+            )
+
+    see_unchanged()
+    write_atomic(path, content, last_look=see_unchanged)  # again: a disk may take a second to sync what is new
 
 
 def usual_mode() -> int:

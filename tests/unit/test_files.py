@@ -168,6 +168,20 @@ def test_only_known_bytes_are_written_over(file: Path) -> None:
     assert caught.value.evidence == (f"expected SHA-256 {sha256(b'old')}", f"found SHA-256    {sha256(b'new')}")
 
 
+def test_an_edit_while_the_new_bytes_go_to_the_disk_is_kept(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow disk takes a second for that; the temporary file is gone."""
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        real(descriptor)
+        file.write_bytes(b"by hand")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(FileChangedError):
+        replace_if_unchanged(file, b"new", expected_sha256=sha256(b"old"))
+    assert [p.read_bytes() for p in file.parent.iterdir()] == [b"by hand"]
+
+
 def test_a_state_is_what_the_file_is(file: Path) -> None:
     """Bytes, mode and owner in one go."""
     content, state = read_state(file)
