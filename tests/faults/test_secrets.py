@@ -79,7 +79,7 @@ def test_every_verb(rig):
 
 def test_every_error_that_repeats_what_it_was_given(rig):
     """Files that cannot be read, at the very place of a secret."""
-    fill, verbs = rig.secret, ("plan", "doctor --json", "override --print")
+    fill, verbs = rig.secret, ("plan", "plan --json")
     rig.see_errors(
         *((rig.folder / name, old.format(**fill), new.format(**fill), "") for name, old, new in BAD), verbs=verbs
     )
