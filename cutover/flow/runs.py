@@ -154,7 +154,7 @@ def state_folder(path: Path) -> Path:
     ignore = path / ".gitignore"
     with contextlib.suppress(OSError):  # a disk that is full keeps nobody from going back
         if not ignore.exists() or not ignore.stat().st_size:  # an empty one is what a full disk left once
-            write_atomic(ignore, b"*\n", mode=0o644)
+            write_atomic(ignore, b"*\n", mode=0o600)
     return path
 
 

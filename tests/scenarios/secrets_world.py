@@ -97,6 +97,7 @@ class SecretRig(EdgeRig):
         """Write the project's files, and the Docker CLI's with a login and a proxy."""
         self.secret = {place: f"{place}-{secrets.token_hex(8)}" for place in PLACES}
         self.told: list[tuple[str, Told]] = []
+        self.written: list[str] = []
         super().write()
         here = self.folder
         fill = {"image": IMAGE, "zmq": self.zmq, "http": self.http, "marker": "be careful", **self.secret}
@@ -139,6 +140,7 @@ class SecretRig(EdgeRig):
         finally:
             self.env = before
         told_of = " ".join(args)
+        self.written += [f"after `{told_of}`: {hit}" for hit in self.hits_on_disk()]  # an edge's files go with the edge
         self.told += [(told_of, told), (f"{told_of}: command lines", Told(0, "\n".join(sorted(lines.seen)), ""))]
         assert code is None or told.code == code, (args, told)
         return told
@@ -192,11 +194,10 @@ class SecretRig(EdgeRig):
         return (copies or (".cutover" in parts and "fixes" in str(path))) and _mode(path) == 0o600
 
     def open_state(self) -> list[str]:
-        """Return what is in the state folder and not for its owner alone; `.gitignore` and sockets hold nothing."""
+        """Return what is in the state folder and not for its owner alone, sockets included."""
         state = self.folder / ".cutover"
         found = [state, *state.rglob("*")] if state.exists() else []
-        plain = [p for p in found if p.name != ".gitignore" and (p.is_dir() or p.is_file())]
-        return [f"{p} is {_mode(p):o}" for p in plain if _mode(p) != (0o700 if p.is_dir() else 0o600)]
+        return [f"{p} is {_mode(p):o}" for p in found if _mode(p) != (0o700 if p.is_dir() else 0o600)]
 
 
 def _mode(path: Path) -> int:
@@ -275,7 +276,7 @@ class Watcher:
 
 def see_nothing_leaked(rig: SecretRig, watcher: Watcher) -> None:
     """See that no secret stands in what was printed, written, run, or told to the Engine; with where it does."""
-    found = [*rig.hits_in_output(), *rig.hits_on_disk()]
+    found = [*rig.hits_in_output(), *rig.written]
     for name, inspected in watcher.inspected.items():
         found += rig.hits(f"docker inspect {name}", json.dumps(inspected))
     found += rig.hits("docker events", json.dumps(watcher.events))
