@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from cutover.cli.options import PROJECT_OPTIONS, SWAP_OPTIONS, guarded, with_options, with_session
+from cutover.cli.plain import echo
 
 
 @click.command()
@@ -60,9 +61,7 @@ def commit(run: str | None, due: bool, **given: Any) -> int:
     show_report(report, as_json=given["as_json"])
     if not given["as_json"]:
         green = report.plan.green
-        click.echo(
-            f"{green} is still in the compose file: `docker compose up -d` would start it again, without its ports"
-        )
+        echo(f"{green} is still in the compose file: `docker compose up -d` would start it again, without its ports")
     return exit_code(report)
 
 
@@ -78,5 +77,5 @@ def recover(**given: Any) -> int:
     if given["as_json"]:
         show_json({"recovered": [r.as_dict() for r in reports]})
     else:
-        click.echo("\n".join(report_text(r) for r in reports) or "nothing to recover: every run came to an end")
+        echo("\n".join(report_text(r) for r in reports) or "nothing to recover: every run came to an end")
     return 4 if any(r.outcome.result == "needs_hands" for r in reports) else 0

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cutover.cli.options import PROJECT_OPTIONS, gathered, guarded, with_options
+from cutover.cli.plain import echo
 
 if TYPE_CHECKING:
     from cutover.flow.doctor_fix import Fixed
@@ -48,25 +49,25 @@ def doctor(service: str | None, *, no_ask: bool, fix: bool, write: bool, **given
     elif made is not None:
         _show_fixes(made, saved, spoken, composed)
     else:
-        click.echo(text_of(examined, spoken) or "this project has no services")
+        echo(text_of(examined, spoken) or "this project has no services")
         for line in troubles:
-            click.echo(line, err=True)
+            echo(line, err=True)
     return int(any(e.ill for e in examined))
 
 
 def _show_fixes(made: Fixed, saved: Path | None, spoken: Callable[[str], str], composed: str) -> None:
     for line in made.refused:
-        click.echo(f"not by an edit: {line}", err=True)
+        echo(f"not by an edit: {line}", err=True)
     if not made.made:
-        click.echo(f"no finding has a cure that is an edit of the compose file: {spoken('doctor')}")
+        echo(f"no finding has a cure that is an edit of the compose file: {spoken('doctor')}")
         return
     for one in made.made:
-        click.echo(f"to {one}:" if saved is None else f"done: {one}")
-    click.echo(made.diff.rstrip())
+        echo(f"to {one}:" if saved is None else f"done: {one}")
+    echo(made.diff.rstrip())
     services = list(dict.fromkeys(f.service for f in made.made))
     if saved is None:
         commands = "\n".join(f"  {spoken(f'doctor {name} --fix --apply')}" for name in services)
-        click.echo(f"nothing was changed; to write it:\n{commands}")
+        echo(f"nothing was changed; to write it:\n{commands}")
     else:
         command = " ".join(filter(None, ["docker compose", composed, "up -d", *services]))
-        click.echo(f"the files as they were: {saved}\nnext: {command}")
+        echo(f"the files as they were: {saved}\nnext: {command}")

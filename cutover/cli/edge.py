@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cutover.cli.options import PROJECT_OPTIONS, guarded, with_options, with_session
+from cutover.cli.plain import echo
 
 if TYPE_CHECKING:
     from cutover.flow.edge_image import EdgeImage
@@ -37,7 +38,7 @@ def build(base: str | None, no_cache: bool, context: str | None, as_json: bool) 
     if as_json:
         show_json({"result": "built", **built.as_dict()})
     else:
-        click.echo(built.image)
+        echo(built.image)
     return 0
 
 
@@ -69,7 +70,7 @@ def status(**given: Any) -> int:
     if given["as_json"]:
         show_json(found.as_dict())
     else:
-        click.echo(found.text())
+        echo(found.text())
     return 0
 
 
@@ -88,5 +89,5 @@ def upgrade(force: bool, **given: Any) -> int:
     if given["as_json"]:
         show_json(done.as_dict())
     else:
-        click.echo(f"upgraded: generation {done.before.generation} -> {done.after.generation}, {done.after.image}")
+        echo(f"upgraded: generation {done.before.generation} -> {done.after.generation}, {done.after.image}")
     return 0

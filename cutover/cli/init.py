@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from cutover.cli.options import PROJECT_OPTIONS, gathered, guarded, with_options
+from cutover.cli.plain import echo_exact
 
 
 @click.command()
@@ -29,5 +30,5 @@ def init(only_print: bool, force: bool, **given: Any) -> int:
     if given["as_json"]:
         show_json({"file": str(place) if place else None, "content": text})
     else:
-        click.echo(f"{place} written; look at it, then: cutover swap --dry-run" if place else text)
+        echo_exact(f"{place} written; look at it, then: cutover swap --dry-run" if place else text)
     return 0

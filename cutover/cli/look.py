@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cutover.cli.options import PROJECT_OPTIONS, SWAP_OPTIONS, gathered, guarded, with_options
+from cutover.cli.plain import echo
 
 if TYPE_CHECKING:
     from cutover.ports.table import Row
@@ -34,9 +35,9 @@ def show_plan(given: dict[str, Any]) -> int:
     if given["as_json"]:
         show_json({"run": None, "result": "planned", **made.as_dict()})
         return 0
-    click.echo(made.text())
+    echo(made.text())
     for edit in made.edits:
-        click.echo(f"\n{edit.diff}".rstrip())
+        echo(f"\n{edit.diff}".rstrip())
     return 0
 
 
@@ -54,7 +55,7 @@ def status(**given: Any) -> int:
     if given["as_json"]:
         show_json(found)
     else:
-        click.echo(status_text(found))
+        echo(status_text(found))
     return 0
 
 
@@ -75,7 +76,7 @@ def history(**given: Any) -> int:
         columns = ["run", "result", "strategy", "green", "blue", "ports", "silence"]
         table("", columns, [[r[c] for c in columns] for r in history_rows(runs)])
     else:
-        click.echo("no runs yet: cutover swap --dry-run")
+        echo("no runs yet: cutover swap --dry-run")
     return 0
 
 
@@ -117,9 +118,9 @@ def _show_ports(rows: list[Row], troubles: list[str], *, as_json: bool) -> None:
     if rows:
         table("", list(COLUMNS), [list(row.cells()) for row in rows])
     else:
-        click.echo("no service of this project declares, publishes or listens on a port: docker compose ps -a")
+        echo("no service of this project declares, publishes or listens on a port: docker compose ps -a")
     for line in troubles:
-        click.echo(line, err=True)
+        echo(line, err=True)
 
 
 @click.command()
@@ -147,5 +148,5 @@ def probe(spec: str, inside: str | None, timeout_s: float, **given: Any) -> int:
     else:
         word = "ok" if answer.ok else "FAILED"
         who = f" from {answer.identity}" if answer.identity else ""
-        click.echo(f"{word}: {answer.address}{who} in {answer.elapsed_s * 1000:.1f} ms: {answer.detail}")
+        echo(f"{word}: {answer.address}{who} in {answer.elapsed_s * 1000:.1f} ms: {answer.detail}")
     return 0 if answer.ok else 1

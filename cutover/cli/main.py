@@ -101,6 +101,7 @@ class LazyGroup(click.Group):
 @click.version_option(__version__, prog_name="cutover")
 def cli() -> None:
     """Replace a running Compose service by its successor on the same ports, and always be able to go back."""
+    os.umask(os.umask(0o077) & 0o077)  # one that takes the owner's rights would leave us files that we cannot read
 
 
 def main() -> None:

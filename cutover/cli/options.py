@@ -149,7 +149,7 @@ def _from_system(error: OSError) -> RefusedError:
 def show_error(error: CutoverError, *, as_json: bool) -> int:
     """Show an error that came before anything was changed, and return its exit code."""
     if as_json:
-        import json  # noqa: PLC0415
+        from cutover.cli.render import show_json  # noqa: PLC0415
 
         result = "interrupted" if error.exit_code is ExitCode.INTERRUPTED else "refused"
         nothing: dict[str, object] = {"strategy": None, "green": None, "blue": None, "images": None, "ports": []}
@@ -163,9 +163,10 @@ def show_error(error: CutoverError, *, as_json: bool) -> int:
             "error": error.as_dict(),
             "rollback_command": None,
         }
-        click.echo(json.dumps(shown, indent=1))
+        show_json(shown)
     else:
+        from cutover.cli.plain import echo  # noqa: PLC0415
         from cutover.cli.render import error_text  # noqa: PLC0415
 
-        click.echo(error_text(error), err=True)
+        echo(error_text(error), err=True)
     return int(error.exit_code)

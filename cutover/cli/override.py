@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cutover.cli.options import PROJECT_OPTIONS, gathered, guarded, with_options
+from cutover.cli.plain import echo, echo_exact
 
 if TYPE_CHECKING:
     from cutover.flow.override import Derived, OverrideRequest
@@ -60,7 +61,7 @@ def override(only_print: bool, force: bool, **given: Any) -> int:
         if given["as_json"]:
             show_json(_as_dict(derived, changed))
         elif only_print:
-            click.echo(derived.override.text, nl=False)
+            echo_exact(derived.override.text, nl=False)
             _show_remarks(derived, err=True)
         else:
             _show(session, derived, changed=bool(changed))
@@ -127,11 +128,11 @@ def _show(session: Session, derived: Derived, *, changed: bool) -> None:
     from cutover.cli.render import table  # noqa: PLC0415
 
     override = derived.override
-    click.echo(f"{derived.path} {'written' if changed else 'is as it should be already'}: service {override.service}")
+    echo(f"{derived.path} {'written' if changed else 'is as it should be already'}: service {override.service}")
     rows = [[str(p.legacy), f"{_LOOPBACK}:{p.published}", str(p.target), str(p.protocol)] for p in override.ports]
     table("", ["legacy port", "test port", "inside", "protocol"], rows)
     _show_remarks(derived, err=False)
-    click.echo(f"next: {session.spoken(_up(session, derived))}")
+    echo(f"next: {session.spoken(_up(session, derived))}")
 
 
 def _up(session: Session, derived: Derived) -> str:
@@ -144,9 +145,9 @@ def _up(session: Session, derived: Derived) -> str:
 
 def _show_remarks(derived: Derived, *, err: bool) -> None:
     for note in derived.override.notes:
-        click.echo(f"note: {note}", err=err)
+        echo(f"note: {note}", err=err)
     for warning in derived.override.warnings:
-        click.echo(f"warning: {warning}", err=err)
+        echo(f"warning: {warning}", err=err)
 
 
 _LOOPBACK = "127.0.0.1"

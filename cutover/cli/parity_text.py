@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import click
-
+from cutover.cli.plain import Mark, echo, one_line
 from cutover.cli.render import table
-from cutover.cli.verdicts import show_verdicts
+from cutover.cli.verdicts import show_verdicts, write_junit
 from cutover.errors import ExitCode
 from cutover.validate.results import Verdict
 
@@ -27,10 +26,7 @@ def show_parity(verdict: Verdict, *, as_json: bool, junit: Path | None = None) -
     """
     if as_json:
         return show_verdicts([verdict], as_json=True, junit=junit)
-    if junit:
-        from cutover.validate.junit import junit as as_junit  # noqa: PLC0415
-
-        junit.write_bytes(as_junit([verdict]))
+    write_junit([verdict], junit)
     _differences(verdict.figures["differences"])
     _latency(verdict.figures["latency"])
     _accuracy(verdict.figures["accuracy"])
@@ -42,21 +38,18 @@ def _differences(groups: list[Mapping[str, Any]]) -> None:
     for group in groups[:MOST_KINDS]:
         cases = "1 case" if group["cases"] == 1 else f"{group['cases']} cases"
         colour = "red" if group["severity"] == "error" else "yellow"
-        click.echo(
-            f"{click.style(group['code'], fg=colour, bold=True)} at {_clean(group['path'])}, in {cases}", nl=False
-        )
-        click.echo(
-            f": {_clean(', '.join(group['examples']))}" + (", ..." if group["cases"] > len(group["examples"]) else "")
-        )
-        click.echo(f"    {_clean(group['message'])}")
+        more = ", ..." if group["cases"] > len(group["examples"]) else ""
+        named = f" at {group['path']}, in {cases}: {', '.join(group['examples'])}{more}"
+        echo(Mark(group["code"], colour, bold=True), one_line(named))
+        echo(f"    {one_line(group['message'])}")
         for line in group["diff"]:
-            click.secho(f"    {_clean(line)}", fg=_SIGNS.get(line[:1]))
+            echo(Mark(f"    {one_line(line)}", _SIGNS.get(line[:1])))
         if group["cure"]:
-            click.secho(f"    {_clean(group['cure'])}", dim=True)
+            echo(Mark(f"    {one_line(group['cure'])}", dim=True))
     if len(groups) > MOST_KINDS:
-        click.echo(f"and {len(groups) - MOST_KINDS} more kinds of difference; --json shows all")
+        echo(f"and {len(groups) - MOST_KINDS} more kinds of difference; --json shows all")
     if groups:
-        click.echo()
+        echo()
 
 
 def _latency(latency: Mapping[str, Mapping[str, Any]]) -> None:
@@ -76,7 +69,7 @@ def _accuracy(accuracy: Mapping[str, Any] | None) -> None:
         for who, f in accuracy.items()
         if isinstance(f, Mapping) and f.get("correct") is not None
     ]
-    click.echo()
+    echo()
     table("", ["accuracy", "n", "correct", "exact", "similarity"], rows)
 
 
@@ -87,21 +80,16 @@ def _gate(verdict: Verdict) -> None:
     skipped = sum(bool(c.skipped) for c in verdict.checks)
     counts += [f"{skipped} not asked"] if skipped else []
     speed = f"{figures['seconds']:.1f} s, {figures['pairs_per_s']:.0f} pairs/s, seed {figures['seed']}"
-    click.echo()
+    echo()
     word, colour = ("passed", "green") if verdict.passed else ("FAILED", "red")
-    click.echo(f"{click.style(word, fg=colour, bold=True)} parity: {', '.join(counts)}; {speed}")
+    echo(Mark(word, colour, bold=True), f" parity: {', '.join(counts)}; {speed}")
     for finding in verdict.findings:
-        click.echo(f"  {click.style(finding.code, fg='red')}: {_clean(finding.message)}")
+        echo("  ", Mark(finding.code, "red"), f": {one_line(finding.message)}")
         for fact in finding.evidence:
-            click.echo(f"    | {_clean(fact)}")
+            echo(f"    | {one_line(fact)}")
         if finding.cure:
-            click.echo(f"    cure: {_clean(finding.cure)}")
+            echo(f"    cure: {one_line(finding.cure)}")
 
 
 def _ms(seconds: float | None) -> str:
     return "-" if seconds is None else f"{seconds * 1000:.1f} ms"
-
-
-def _clean(text: str) -> str:
-    """Return text without what would move a terminal's cursor: replies are not to be trusted."""
-    return "".join(c if c.isprintable() else "\N{MIDDLE DOT}" for c in text)

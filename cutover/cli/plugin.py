@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
-import stat
 import sys
 from pathlib import Path
 
@@ -17,7 +17,9 @@ import click
 
 from cutover import __version__
 from cutover.cli.options import guarded
+from cutover.cli.plain import echo
 from cutover.errors import RefusedError
+from cutover.files import write_atomic
 
 NAME = "docker-cutover"
 DOCKERS_OWN = {
@@ -41,7 +43,7 @@ def main() -> None:
     """Answer the Docker CLI, or run the command line."""
     arguments = sys.argv[1:]
     if arguments == ["docker-cli-plugin-metadata"]:
-        click.echo(json.dumps(METADATA))
+        echo(json.dumps(METADATA))
         return
     from cutover.cli.main import cli  # noqa: PLC0415
 
@@ -92,13 +94,13 @@ def install() -> int:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
-        path.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m cutover.cli.plugin "$@"\n')
-        path.chmod(path.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
+        script = f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m cutover.cli.plugin "$@"\n'
+        write_atomic(path, script.encode(), mode=0o755)  # whatever the umask is: the Docker CLI runs it
     except OSError as error:
         raise RefusedError("plugin-not-written", f"{path} cannot be written: {error.strerror}.") from error
-    click.echo(f"{path} written; try: docker cutover --help")
+    echo(f"{path} written; try: docker cutover --help")
     if not shutil.which("docker"):
-        click.echo("the docker command is not on the PATH", err=True)
+        echo("the docker command is not on the PATH", err=True)
     return 0
 
 
@@ -107,7 +109,7 @@ def install() -> int:
 def uninstall() -> int:
     """Take `docker-cutover` out of the plugin folder again."""
     _place().unlink(missing_ok=True)
-    click.echo(f"{_place()} is gone")
+    echo(f"{_place()} is gone")
     return 0
 
 

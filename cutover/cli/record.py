@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cutover.cli.options import PROJECT_OPTIONS, gathered, guarded, with_options
+from cutover.cli.plain import echo
 
 if TYPE_CHECKING:
     from cutover.config import Message, Settings
@@ -71,7 +72,7 @@ def _until_told(recorder: Recorder, for_s: float | None, *, told: str) -> None:
 
     try:
         with interruptible(), recorder:
-            click.echo(f"recording {told}; Ctrl-C ends it", err=True)
+            echo(f"recording {told}; Ctrl-C ends it", err=True)
             recorder.wait(for_s)
     except Interrupted:  # the usual end
         pass
@@ -130,7 +131,7 @@ def _show(summary: Summary, *, as_json: bool) -> None:
 
         show_json({**asdict(summary), "file": str(summary.file)})
         return
-    click.echo(f"{summary.file}: {summary.exchanges} exchanges over {summary.connections} connections")
+    echo(f"{summary.file}: {summary.exchanges} exchanges over {summary.connections} connections")
     notes = {
         f"{summary.masked} had secrets in the question, are tagged `masked`, and ask something else if asked again": (
             summary.masked
@@ -145,4 +146,4 @@ def _show(summary: Summary, *, as_json: bool) -> None:
     }
     for note, count in notes.items():
         if count:
-            click.echo(f"  {note}")
+            echo(f"  {note}")

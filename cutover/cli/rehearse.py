@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cutover.cli.options import JUNIT_OPTION, PROJECT_OPTIONS, guarded, with_options, with_session
+from cutover.cli.plain import echo
 from cutover.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -43,10 +44,9 @@ def rehearse(maps: tuple[str, ...], no_gpu: bool, junit: Path | None, **given: A
 
 def _show(rehearsal: Rehearsal, *, as_json: bool, junit: Path | None) -> int:
     """Print what was wrong, part by part, and in the end all of it in a few lines."""
-    if junit is not None:
-        from cutover.validate.junit import junit as as_junit  # noqa: PLC0415
+    from cutover.cli.verdicts import write_junit  # noqa: PLC0415
 
-        junit.write_bytes(as_junit(rehearsal.verdicts))
+    write_junit(rehearsal.verdicts, junit)
     if as_json:
         from cutover.cli.render import show_json  # noqa: PLC0415
 
@@ -67,10 +67,10 @@ def _show_text(rehearsal: Rehearsal) -> None:
     for defect in defects[:MOST_DEFECTS]:
         show_finding(defect.told, console)
     if len(defects) > MOST_DEFECTS:
-        click.echo(f"       and {len(defects) - MOST_DEFECTS} more; --json shows all")
+        echo(f"       and {len(defects) - MOST_DEFECTS} more; --json shows all")
     took = f"in {rehearsal.seconds:.1f} s"
     if rehearsal.passed:
-        click.echo(f"green: nothing is wrong, {took}; next: cutover swap --dry-run")
+        echo(f"green: nothing is wrong, {took}; next: cutover swap --dry-run")
     else:
         many = "1 defect" if len(defects) == 1 else f"{len(defects)} defects"
-        click.echo(f"red: {many}, {took}; nothing was changed, green serves")
+        echo(f"red: {many}, {took}; nothing was changed, green serves")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from cutover import events
+from cutover.cli.plain import as_json, echo, one_line, printable
 from cutover.errors import CutoverError, ExitCode
 from cutover.events import Event, Note, StepEvent, StepState
 
@@ -18,6 +16,7 @@ if TYPE_CHECKING:
 
     from cutover.flow.swap import SwapReport
 
+INDENT = " " * 7
 PIPE_WIDTH = 400
 MARKS = {
     StepState.DONE: ("ok", "green"),
@@ -35,11 +34,16 @@ EXIT_CODES = {
 
 def error_text(error: CutoverError) -> str:
     """Return what happened, the evidence, and the next command."""
-    lines = [f"cutover: {error.message}", *(f"  | {e}" for e in error.evidence)]
+    lines = [f"cutover: {_within(error.message)}", *(f"  | {_within(e, '  | ')}" for e in error.evidence)]
     if error.hint:
-        lines.append(f"  next: {error.hint}")
+        lines.append(f"  next: {_within(error.hint)}")
     lines.append(f"  ({error.reference})")
     return "\n".join(lines)
+
+
+def _within(text: str, before: str = "    ") -> str:
+    """Return a text whose further lines cannot pass for lines of ours."""
+    return text.replace("\n", f"\n{before}")
 
 
 class Progress:
@@ -56,7 +60,7 @@ class Progress:
     def tell(self, event: Event) -> None:
         """Show one event."""
         if isinstance(event, Note):
-            self._console.print(f"       {event.message}", style="dim", markup=False)
+            self._console.print(f"       {printable(_within(event.message, INDENT))}", style="dim", markup=False)
         elif isinstance(event, events.Progress):
             self._advance(event)
         elif not isinstance(event, StepEvent):
@@ -86,7 +90,7 @@ class Progress:
         failed = f"  [bold red]{event.failed} failed[/]" if event.failed else ""
         from rich.markup import escape  # noqa: PLC0415
 
-        shown = f"{escape(event.title)}{failed}"
+        shown = f"{escape(one_line(event.title))}{failed}"
         bar.update(self._tasks[event.title], description=shown, completed=event.done, total=event.total)
         if all(task.finished for task in bar.tasks):
             self.close()
@@ -101,21 +105,26 @@ class Progress:
         return self._bar
 
     def _spin(self, event: StepEvent) -> None:
+        from rich.text import Text  # noqa: PLC0415
+
         self.close()
         if self._console.is_terminal:
-            self._status = self._console.status(event.title)
+            self._status = self._console.status(Text(one_line(event.title)))
             self._status.start()
 
     def _line(self, event: StepEvent) -> None:
         self.close()
         word, style = MARKS[event.state]
         self._console.print(f"{word:>6}", style=style, end=" ")
-        self._console.print(f"{event.step} {event.title}  {event.duration_s:.2f} s", markup=False)
+        self._console.print(f"{event.step} {one_line(event.title)}  {event.duration_s:.2f} s", markup=False)
 
 
 def show_report(report: SwapReport, *, as_json: bool) -> None:
     """Print how a run ended."""
-    click.echo(json.dumps(report.as_dict(), indent=1) if as_json else report_text(report))
+    if as_json:
+        show_json(report.as_dict())
+    else:
+        echo(report_text(report))
 
 
 def report_text(report: SwapReport) -> str:
@@ -127,7 +136,7 @@ def report_text(report: SwapReport) -> str:
     if outcome.stall_measured_s is not None:
         predicted = f", {plan.stall_text()} predicted" if plan.stall_cause else ""
         lines.append(f"silence of the legacy ports: {outcome.stall_measured_s:.3f} s measured{predicted}")
-    lines += [f"warning: {w}" for w in outcome.warnings]
+    lines += [f"warning: {_within(w)}" for w in outcome.warnings]
     if outcome.error:
         lines.append(error_text(outcome.error))
     if outcome.result == "done" and report.way_back:
@@ -142,7 +151,7 @@ def exit_code(report: SwapReport) -> int:
 
 def show_json(content: Any) -> None:
     """Print one JSON object."""
-    click.echo(json.dumps(content, indent=1))
+    echo(as_json(content))
 
 
 def table(title: str, columns: list[str], rows: list[list[str]]) -> None:
@@ -156,10 +165,13 @@ def table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     if not console.is_terminal:
         console = Console(highlight=False, width=PIPE_WIDTH)
     drawn = Table(
-        title=title or None, title_justify="left", box=box.SIMPLE if console.is_terminal else None, pad_edge=False
+        title=title or None,
+        title_justify="left",
+        box=box.SIMPLE if console.is_terminal else None,
+        pad_edge=False,
     )
     for column in columns:
         drawn.add_column(column, overflow="fold")
     for row in rows:
-        drawn.add_row(*(Text(cell) for cell in row))
+        drawn.add_row(*(Text(printable(cell)) for cell in row))
     console.print(drawn)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cutover.cli.options import JUNIT_OPTION, PROJECT_OPTIONS, gathered, guarded, with_options
+from cutover.cli.plain import echo
 
 if TYPE_CHECKING:
     from cutover.config import Settings
@@ -96,7 +97,7 @@ def _from_services(
         except RefusedError as error:
             if blue_on or not (told.get("blue_source") or settings.surface.blue_source):
                 raise
-            click.echo(f"blue is not asked, only its source is read: {error.message}", err=True)
+            echo(f"blue is not asked, only its source is read: {error.message}", err=True)
             blue = None
         return _run(settings, told, folder, green, blue)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cutover.cli.options import PROJECT_OPTIONS, SWAP_OPTIONS, guarded, with_options, with_session
+from cutover.cli.plain import echo
 
 if TYPE_CHECKING:
     from cutover.flow.teststack import TestStack
@@ -41,7 +42,7 @@ def up(name: str | None, override: str | None, no_gpu: bool, keep: bool, run_job
     if given["as_json"]:
         show_json({"result": "ready", **stack.as_dict()})
     else:
-        click.echo(_ready_text(stack))
+        echo(_ready_text(stack))
     return 0
 
 
@@ -59,7 +60,7 @@ def down(name: str | None, everything: bool, **given: Any) -> int:
     if given["as_json"]:
         show_json({"result": "down", "removed": removed})
     else:
-        click.echo("\n".join(f"removed {what}" for what in removed) or "nothing to take down")
+        echo("\n".join(f"removed {what}" for what in removed) or "nothing to take down")
     return 0
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
+from cutover.cli.plain import printable
+from cutover.cli.render import show_json
 from cutover.errors import ExitCode
+from cutover.files import usual_mode, write_atomic
 from cutover.model import Finding, Severity
 from cutover.validate.junit import junit as as_junit
 from cutover.validate.results import Check, Verdict
@@ -30,17 +30,31 @@ def show_verdicts(verdicts: Sequence[Verdict], *, as_json: bool, junit: Path | N
         OSError: the XML file cannot be written.
 
     """
-    if junit is not None:
-        junit.write_bytes(as_junit(verdicts))
+    write_junit(verdicts, junit)
     passed = all(v.passed for v in verdicts)
     if as_json:
         shown = {"passed": passed, "verdicts": [v.as_dict() for v in verdicts]}
-        click.echo(json.dumps(shown, indent=1, default=str))
+        show_json(shown)
     else:
         from rich.console import Console  # noqa: PLC0415
 
         show_text(verdicts, Console(highlight=False, soft_wrap=True))
     return int(ExitCode.DONE if passed else ExitCode.REFUSED)
+
+
+def write_junit(verdicts: Iterable[Verdict], place: Path | None) -> None:
+    """Write verdicts as JUnit XML where a place was given: whole or not at all, but into a pipe or a device.
+
+    Raises:
+        OSError: it cannot be written.
+
+    """
+    if place is None:
+        return
+    if place.exists() and not place.is_file():  # /dev/stdout, or >(a command)
+        place.write_bytes(as_junit(verdicts))
+    else:
+        write_atomic(place, as_junit(verdicts), mode=None if place.exists() else usual_mode())
 
 
 def show_text(verdicts: Iterable[Verdict], console: Console) -> None:
@@ -67,7 +81,7 @@ def show_finding(finding: Finding, console: Console) -> None:
 def _print(lines: Iterable[Shown], console: Console) -> None:
     for mark, style, text in lines:
         console.print(mark, style=style, end=" ", markup=False)
-        console.print(_printable(text), markup=False)
+        console.print(printable(text), markup=False)
 
 
 def _lines(verdict: Verdict) -> Iterator[Shown]:
@@ -115,7 +129,3 @@ def _told(finding: Finding) -> Iterator[Shown]:
         yield "         |", "dim", fact
     if finding.cure:
         yield "         cure:", "dim", finding.cure
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() or c == "\n" else "\N{MIDDLE DOT}" for c in text)

@@ -14,6 +14,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from cutover.config.base import AtError, Location
 from cutover.errors import UsageError
+from cutover.trust import read_file
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -27,11 +28,11 @@ def read_yaml(path: Path) -> Any:
 
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_file(path).decode()
     except FileNotFoundError:
         raise
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError("config-unreadable", f"{path} cannot be read: {error}") from error
+        raise UsageError("config-unreadable", f"{path} cannot be read: {_why(error)}.") from error
     try:
         return YAML(typ="rt", pure=True).load(text)
     except YAMLError as error:
@@ -63,6 +64,10 @@ def validated(model: type[M], content: Any, path: Path, *, within: Location = ()
         told = [_complaint(model, content, path, at, problem) for problem in error.errors()]
         hint = "cutover schema prints every key; cutover init --print shows an example"
         raise UsageError("config-invalid", told[0], evidence=told[1:], hint=hint) from error
+
+
+def _why(error: OSError | UnicodeDecodeError) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def _first_keys(model: type[BaseModel]) -> str:

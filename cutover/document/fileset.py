@@ -25,6 +25,7 @@ from cutover.document.selection import PublishedPort, forbid_target, own_entries
 from cutover.document.setedit import SetEdit
 from cutover.document.source import Kind, Node
 from cutover.document.taking import take_of, take_ports
+from cutover.trust import read_file
 
 Reader = Callable[[str], bytes | None]
 _Maps = tuple[Mapping[str, str], Mapping[int, int]]
@@ -64,7 +65,7 @@ class FileSet:
             OSError: one of the files cannot be read.
 
         """
-        return cls.parse({str(path): path.read_bytes() for path in paths}, _from_disk)
+        return cls.parse({str(path): read_file(path) for path in paths}, _from_disk)
 
     def contents(self) -> dict[str, bytes]:
         """Return the bytes of the project's own files, by name."""
@@ -299,7 +300,7 @@ def _extended_paths(document: Document) -> Iterator[tuple[str, Node]]:
 
 def _from_disk(name: str) -> bytes | None:
     try:
-        return Path(name).read_bytes()
+        return read_file(Path(name))
     except OSError:
         return None
 

@@ -21,6 +21,10 @@ INSIDE = "/run/cutover"
 PROJECT_LABEL = "io.cutover.project"
 GENERATION_LABEL = "io.cutover.edge"
 GRACE_S = 10
+NOTHING = '""'
+PROXIES = tuple(
+    name for kind in ("http", "https", "ftp", "no", "all") for name in (f"{kind.upper()}_PROXY", f"{kind}_proxy")
+)
 HEADER = re.compile(r"\A# The edge of (\S+), generation (\d+)\n")
 
 
@@ -141,6 +145,8 @@ def _settings(file: EdgeFile, part: Part) -> Iterator[str]:
     yield 'security_opt: ["no-new-privileges:true"]'
     # No ulimits: an Engine that may not raise its own limit (rootless, nested) starts no container that asks for more.
     # HAProxy raises its soft limit to the hard one by itself, and the broker does so too.
+    # Compose gives every container the proxies of ~/.docker/config.json, passwords and all; the edge needs none.
+    yield f"environment: {{{', '.join(f'{name}: {NOTHING}' for name in PROXIES)}}}"
     yield "labels:"
     yield f"  {PROJECT_LABEL}: {_text(file.project)}"
     yield f'  {GENERATION_LABEL}: "{file.generation}"'

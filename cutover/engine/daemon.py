@@ -82,14 +82,16 @@ class Daemon:
     def run_once(self, image: str, argv: list[str], **options: Any) -> bytes:
         """Run a command in a container of its own, which is removed afterwards, and return its output.
 
-        `options` are those of the library.
+        `options` are those of the library. It can write nothing, and get no rights that it was not given.
 
         Raises:
             EngineError: the command is not there, or failed.
 
         """
         with translated(f"Running {argv[0]} in a container of {image}"):
-            output = self._client.containers.run(image, argv, remove=True, **options)
+            safe = {"read_only": True, "security_opt": ["no-new-privileges:true"], **options}
+            # A proxy in ~/.docker/config.json may have a password, and would stand in the container's environment.
+            output = self._client.containers.run(image, argv, remove=True, use_config_proxy=False, **safe)
         assert isinstance(output, bytes)
         return output
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from cutover.errors import UsageError
+from cutover.trust import kind_of
 
 NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 OVERRIDES = tuple(f"{stem}.override.{suffix}" for stem in ("compose", "docker-compose") for suffix in ("yml", "yaml"))
@@ -19,7 +20,7 @@ def compose_files(given: tuple[Path, ...], folder: Path, environ: Mapping[str, s
     """Return the absolute paths of the project's compose files, in the order in which Compose merges them.
 
     Raises:
-        UsageError: a file does not exist, or there is none to be found.
+        UsageError: a file does not exist, is none (`not-a-file`), or there is none to be found.
 
     """
     environ = os.environ if environ is None else environ
@@ -32,9 +33,27 @@ def compose_files(given: tuple[Path, ...], folder: Path, environ: Mapping[str, s
         )
     absolute = tuple(Path(os.path.abspath(folder / path)) for path in paths)  # noqa: PTH100  (links stay links)
     for path in absolute:
+        see_files(path)
         if not path.is_file():
             raise UsageError("no-compose-file", f"There is no compose file {path}.", hint="check the path after -f")
     return absolute
+
+
+def see_files(*paths: Path) -> None:
+    """See that Compose can read these files again and again, where they are there at all.
+
+    Raises:
+        UsageError: one is a pipe, say: Compose would wait for ever, or find it empty the second time.
+
+    """
+    for path in paths:
+        kind = kind_of(path.stat().st_mode) if path.exists() else None
+        if kind is not None:
+            raise UsageError(
+                "not-a-file",
+                f"{path} is {kind}, not a file: it is read several times, and saved.",
+                hint="name a file; what a pipe gives can be written into one first, for its owner only (umask 077)",
+            )
 
 
 def _from_environment(folder: Path, environ: Mapping[str, str]) -> tuple[Path, ...]:

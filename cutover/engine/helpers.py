@@ -159,6 +159,7 @@ def start_helper(daemon: Daemon, helper: Helper, first: Mapping[str, Any]) -> Ta
             host_config=host,
             stdin_open=True,
             detach=False,
+            use_config_proxy=False,  # one in ~/.docker/config.json may have a password
         )
         try:
             params = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}

@@ -94,7 +94,13 @@ def try_reservation(daemon: Daemon, image: str, devices: Iterable[Device], runti
     with translated("Trying a GPU reservation"):
         try:
             api.create_container(
-                image, command=[], name=name, entrypoint=[ENTRYPOINT], labels={LABEL: "try"}, host_config=host
+                image,
+                command=[],
+                name=name,
+                entrypoint=[ENTRYPOINT],
+                labels={LABEL: "try"},
+                host_config=host,
+                use_config_proxy=False,  # one in ~/.docker/config.json may have a password
             )
             api.start(name)
         except docker.errors.ImageNotFound as error:

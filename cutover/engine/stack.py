@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import re
+import os
+import shlex
 import shutil
+import signal
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -13,8 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from cutover.engine.address import EngineAddress
 from cutover.engine.daemon import see_engine
+from cutover.engine.words import last_words
 from cutover.errors import EngineError, RefusedError
 
+LOOK_S = 120.0
+"""A command that changes nothing may take so long; 0.2 s are usual."""
 APART = ("setsid", "--wait") if shutil.which("setsid") else ()
 """Compose in a session of its own: Ctrl-C in a terminal goes to the whole group, and must not kill the way back."""
 
@@ -74,10 +80,11 @@ class Stack:
             raise RefusedError(
                 "compose-invalid",
                 "Docker Compose rejects the project's files; nothing was changed.",
-                evidence=_last_words(done.stderr),
-                hint=f"docker compose {' '.join(f'-f {f}' for f in self.source.files)} config --quiet",
+                evidence=last_words(done.stderr),
+                hint=f"docker compose {' '.join(f'-f {shlex.quote(str(f))}' for f in self.source.files)} config -q",
             )
         model: dict[str, Any] = json.loads(done.stdout)
+        _see_names(model)
         return model
 
     def as_written(self) -> dict[str, Any]:
@@ -121,6 +128,7 @@ class Stack:
 
         Raises:
             RefusedError: there is no Docker CLI.
+            EngineError: a command that only looks does not come to an end: it reads a pipe, say, that nobody writes to.
 
         """
         source = self.source
@@ -134,7 +142,9 @@ class Stack:
         ]
         command = [*(APART if apart else ()), "docker", *engine, "compose", *options, *words]
         try:
-            return subprocess.run(command, input=given or "", capture_output=True, text=True, check=False)
+            if apart:
+                return subprocess.run(command, input=given or "", capture_output=True, text=True, check=False)
+            return _looked(command, given or "")
         except FileNotFoundError as error:
             raise RefusedError(
                 "no-docker-cli", "There is no `docker` command on the PATH.", hint="install docker-cli and Compose v2"
@@ -173,17 +183,40 @@ class Stack:
 
 
 def _compose_error(action: str, stderr: str) -> EngineError:
-    words = _last_words(stderr)
+    words = last_words(stderr)
     message = f"{action} failed: {words[-1]}" if words else f"{action} failed."
     return EngineError("compose-failed", message, evidence=words, hint="read the evidence; `docker compose config`")
 
 
-def _last_words(stderr: str) -> list[str]:
-    """Return the end of Compose's own error output, colours and progress lines taken out."""
-    text = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", stderr)
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    telling = [line for line in lines if not re.match(r"(Container|Network|Volume) \S+ +[A-Z][a-z]+$", line)]
-    return (telling or lines)[-3:]
+def _see_names(model: Mapping[str, Any]) -> None:
+    """See that no service is called like an option: its name is a word on Compose's command line."""
+    odd = [name for name in model.get("services") or {} if name.startswith("-")]
+    if odd:
+        raise RefusedError(
+            "odd-name",
+            f"A service is called {odd[0]!r}, which Docker Compose takes for an option on its command line.",
+            hint="give it a name that begins with a letter or a digit",
+        )
+
+
+def _looked(command: list[str], given: str) -> subprocess.CompletedProcess[str]:
+    """Run a command that changes nothing, in a process group of its own: Compose is a child of `docker`."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, process_group=0) as process:
+        try:
+            out, err = process.communicate(given, LOOK_S)
+        except BaseException as error:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            if not isinstance(error, subprocess.TimeoutExpired):
+                raise
+            raise EngineError(
+                "compose-silent",
+                f"Docker Compose did not come to an end within {LOOK_S:g} s.",
+                evidence=[" ".join(command[command.index("compose") :])],
+                hint="does it read a pipe (env_file, include), or fetch something? the same command shows it",
+            ) from error
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
 
 
 def scale_of(service: Mapping[str, Any]) -> int:

@@ -72,6 +72,5 @@ def _run(daemon: Daemon, image: str, container: Container, acts: Sequence[str]) 
         network_mode=f"container:{container.id}",
         cap_drop=["ALL"],
         cap_add=["NET_ADMIN"],
-        security_opt=["no-new-privileges:true"],
         labels={PROJECT_LABEL: container.project, ROLE_LABEL: "way-out"},
     )

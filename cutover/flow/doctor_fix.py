@@ -20,6 +20,7 @@ from cutover.flow.lock import locked
 from cutover.flow.session import Session
 from cutover.model import PortFix
 from cutover.ports.host import host_listeners
+from cutover.trust import read_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def fixed(session: Session, fixes: Iterable[PortFix]) -> Fixed:
 
     """
     stack = session.stack
-    before = FileSet.parse({shown(path): path.read_bytes() for path in stack.source.files}, read_bytes)
+    before = FileSet.parse({shown(path): read_file(path) for path in stack.source.files}, read_bytes)
     result = Fixed(before, before)
     held = {x.port for x in host_listeners()} if session.daemon.address.local else set()
     scaled = _scaled(session)

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from cutover.edge.composefile import generation_of
@@ -116,7 +117,9 @@ def see_edge_file_free(path: Path, project: str) -> None:
     """
     if path.exists() and (not path.is_file() or generation_of(path.read_bytes(), project) is None):
         raise RefusedError(
-            "edge-file-taken", f"{path} is there already and is not cutover's.", hint=f"mv {path} {path}.mine"
+            "edge-file-taken",
+            f"{path} is there already and is not cutover's.",
+            hint=f"mv {quote(str(path))} {quote(f'{path}.mine')}",
         )
 
 

@@ -17,6 +17,7 @@ from cutover.flow.edge_plan import EdgePlan
 from cutover.flow.observed import ObservedState
 from cutover.flow.plan import FileEdit, Move, Plan
 from cutover.flow.request import SwapRequest
+from cutover.trust import read_file
 
 IMAGE_CHANGED = "image-changed"
 
@@ -67,7 +68,7 @@ def moved_back(plan: Plan, paths: tuple[Path, ...], env: Mapping[str, str]) -> t
         EditRefusedError: it cannot be done safely.
 
     """
-    files = _Files({path: path.read_bytes() for path in paths})
+    files = _Files({path: read_file(path) for path in paths})
     edit: SetEdit | None = None
     for inverse in plan.inverses:
         back = Inverse(str(inverse["operation"]), cast("Mapping[str, object]", inverse["arguments"]))
@@ -136,6 +137,6 @@ def shown(path: Path) -> str:
 def read_bytes(name: str) -> bytes | None:
     """Return the bytes of a file, None where it cannot be read."""
     try:
-        return Path(name).read_bytes()
+        return read_file(Path(name))
     except OSError:
         return None

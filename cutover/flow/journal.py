@@ -77,6 +77,8 @@ class Journal:
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         before = os.fstat(descriptor).st_size
         try:
+            if new:
+                os.fchmod(descriptor, 0o600)  # whatever the umask took away
             written = 0
             while written < len(line):
                 written += os.write(descriptor, line[written:])

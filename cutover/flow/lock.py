@@ -18,6 +18,8 @@ from cutover.errors import LockHeldError
 from cutover.files import write_atomic
 from cutover.flow.runs import state_folder
 
+PRIVATE = 0o600
+
 
 @contextmanager
 def locked(state: Path, project: str, clock: Clock) -> Iterator[None]:
@@ -28,7 +30,7 @@ def locked(state: Path, project: str, clock: Clock) -> Iterator[None]:
 
     """
     state_folder(state)
-    lock = FileLock(state / f"{project}.lock")
+    lock = FileLock(state / f"{project}.lock", mode=PRIVATE)
     holder = state / f"{project}.lock.json"
     try:
         lock.acquire(timeout=0)
@@ -41,7 +43,7 @@ def locked(state: Path, project: str, clock: Clock) -> Iterator[None]:
         ) from error
     try:
         note = {"pid": os.getpid(), "since": clock.now().isoformat(timespec="seconds"), "command": sys.argv[1:2]}
-        write_atomic(holder, json.dumps(note).encode(), mode=0o600)
+        write_atomic(holder, json.dumps(note).encode(), mode=PRIVATE)
         yield
     finally:
         with contextlib.suppress(OSError):

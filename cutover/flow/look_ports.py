@@ -11,6 +11,7 @@ from typing import Any
 
 from cutover.edge.image import edge_image_name
 from cutover.engine.daemon import Daemon
+from cutover.engine.helpers import PROJECT_LABEL, ROLE_LABEL
 from cutover.errors import RefusedError, UsageError
 from cutover.flow.session import Session
 from cutover.model import Container, Protocol
@@ -129,7 +130,13 @@ def inside_of(daemon: Daemon, container: Container, *, proc: Path = PROC) -> Ins
     def beside(argv: object) -> bytes:
         del argv
         tables = [f"/proc/{table}" for table in TABLES]
-        return daemon.run_once(image, ["cat", *tables], network_mode=f"container:{container.id}", cap_drop=["ALL"])
+        return daemon.run_once(
+            image,
+            ["cat", *tables],
+            network_mode=f"container:{container.id}",
+            cap_drop=["ALL"],
+            labels={PROJECT_LABEL: container.project, ROLE_LABEL: "look"},
+        )
 
     again = look_inside(container, run_inside=beside, proc=proc)
     return found if again.source is Source.NONE else again

@@ -21,16 +21,18 @@ from cutover.flow.runs import Runs
 from cutover.gpu.readings import Gpu, gpus
 from cutover.model import Container, Listener
 from cutover.ports.host import host_listeners
+from cutover.trust import followed, may_replace, read_file
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A compose file as it was read. `writable` says whether this user may replace it."""
+    """A compose file as it was read. `writable` says whether this user may replace it, `names` how many it has."""
 
     path: Path
     content: bytes = field(repr=False)
     state: FileState
     writable: bool
+    names: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +121,11 @@ def observe(daemon: Daemon, stack: Stack, services: tuple[str, ...], image: str 
 def _source_file(path: Path) -> SourceFile:
     try:
         content, state = read_state(path)
+        real = followed(path)
     except OSError as error:
-        raise RefusedError("file-unreadable", f"{path} cannot be read: {error.strerror}.") from error
-    real = path.resolve()
-    return SourceFile(path, content, state, os.access(real, os.W_OK) and os.access(real.parent, os.W_OK))
+        raise RefusedError("file-unreadable", f"{path} cannot be used: {error.strerror}.") from error
+    writable = os.access(real, os.W_OK) and os.access(real.parent, os.W_OK) and may_replace(real)
+    return SourceFile(path, content, state, writable, real.stat().st_nlink)
 
 
 def canonical(stack: Stack) -> dict[str, Any]:
@@ -136,7 +139,7 @@ def canonical(stack: Stack) -> dict[str, Any]:
         return stack.config()
     except RefusedError as error:
         for path in stack.source.files:
-            Document.parse(path.read_bytes(), str(path))
+            Document.parse(read_file(path), str(path))
         error.evidence = (*error.evidence, f"files: {', '.join(map(str, stack.source.files))}")
         raise
 

@@ -16,6 +16,7 @@ from cutover.document.source import Kind, Node
 from cutover.errors import EditRefusedError, RefusedError, UsageError
 from cutover.flow.override_world import World
 from cutover.flow.session import Session
+from cutover.trust import read_file
 
 SUFFIX = "_test"
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
@@ -119,7 +120,7 @@ def _slug(image: str) -> str:
 
 def _parsed(path: Path) -> Document | None:
     try:
-        return Document.parse(path.read_bytes(), str(path))
+        return Document.parse(read_file(path), str(path))
     except (OSError, EditRefusedError):
         return None
 

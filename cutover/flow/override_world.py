@@ -14,6 +14,7 @@ from cutover.errors import UsageError
 from cutover.flow.observed import canonical
 from cutover.flow.session import Session
 from cutover.model import Container
+from cutover.trust import read_file
 
 FOLDER = "overrides"
 
@@ -80,7 +81,7 @@ def look(session: Session, avoid: tuple[Path, ...]) -> World:
 def generated(path: Path) -> str | None:
     """Return the content of a file as it was written by `cutover override`, None where it is anything else."""
     try:
-        content = path.read_text(encoding="utf-8")
+        content = read_file(path).decode()
     except (OSError, UnicodeDecodeError):
         return None
     return content if untouched(content) else None

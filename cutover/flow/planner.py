@@ -67,7 +67,7 @@ def plan_swap(
         commit=request.commit,
         stall_predicted_s=seconds,
         stall_cause=cause,
-        warnings=(*_warnings(state, request, moves), *(edge.notes if edge else ())),
+        warnings=(*_warnings(state, request, moves), *_about_names(state, edited.files), *(edge.notes if edge else ())),
         why=why,
         edge=edge,
         rolls=state.of_service(request.green)[0].id if request.rolls else None,
@@ -245,6 +245,15 @@ def _warnings(state: ObservedState, request: SwapRequest, moves: tuple[Move, ...
         yield f"{' and '.join(called(request))} run at the same time, so the GPU must hold both: {free}"
     if not request.rolls and request.strategy is not Strategy.EDGE:
         yield from _about_blue(state, request, state.of_service(request.blue))
+
+
+def _about_names(state: ObservedState, edits: tuple[FileEdit, ...]) -> Iterator[str]:
+    """Say that a file which has other names is a file of its own afterwards: it is replaced whole, or not at all."""
+    names = {source.path: source.names for source in state.files}
+    for edit in edits:
+        if names.get(edit.path, 1) > 1:
+            others = f"{names[edit.path] - 1} other name{'s' if names[edit.path] > 2 else ''}"  # noqa: PLR2004
+            yield f"{edit.path.name} has {others} (hard links), which will keep the old content"
 
 
 def _one_at_a_time(request: SwapRequest) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
+from shlex import quote
 
 from cutover.config import Strategy
 from cutover.errors import RefusedError, UsageError
@@ -70,7 +71,7 @@ def _disk_has_room(state: ObservedState) -> None:
         raise RefusedError(
             "disk-full",
             f"Only {state.free_bytes // 1024} KiB are free in {state.folder}; the journal and the backup need room.",
-            hint=f"df -h {state.folder}",
+            hint=f"df -h {quote(str(state.folder))}",
         )
 
 
@@ -150,7 +151,7 @@ def see_writable(state: ObservedState, edits: tuple[FileEdit, ...]) -> None:
             raise RefusedError(
                 "file-not-writable",
                 f"{edit.path} or its folder may not be written by this user.",
-                hint=f"ls -ld {edit.path.parent} {edit.path}; run cutover as the owner",
+                hint=f"ls -ld {quote(str(edit.path.parent))} {quote(str(edit.path))}; run cutover as the owner",
             )
 
 

@@ -20,6 +20,7 @@ from cutover.files import write_atomic
 from cutover.flow.observed import canonical
 from cutover.flow.session import Session
 from cutover.model import Container
+from cutover.redact import masked
 
 TEMPLATE = """\
 # What `cutover swap` does where no option says otherwise. `cutover schema` prints every key.
@@ -89,7 +90,7 @@ probes:{{ "" if probes else " []" }}
 
 # Compose project name and files, where they are not what Compose finds by itself.
 # project: {{ project }}
-# files: [{{ files | join(", ") }}]
+# files: [{{ files | map("quoted") | join(", ") }}]
 """
 HEALTH_URL = re.compile(
     r"(?P<scheme>https?)://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\])(?::(?P<port>\d+))?(?P<path>/[^\s\"'|&;)]*)?"
@@ -209,8 +210,9 @@ def _probes(service: Mapping[str, Any]) -> Iterator[str]:
         number, target = str(port.get("published", "")), int(port["target"])
         if not number.isdigit() or port.get("protocol", "tcp") != "tcp":
             continue
-        if target in urls:
-            yield f"{urls[target]['scheme']}://:{number}{urls[target]['path'] or '/'}"
+        found = f"{urls[target]['scheme']}://:{number}{urls[target]['path'] or '/'}" if target in urls else None
+        if found is not None and masked(found) == found:  # else it has a secret, which Compose filled in
+            yield found
         elif target in HTTP_PORTS:
             yield f"http://:{number}/"
         else:

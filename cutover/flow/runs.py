@@ -15,6 +15,7 @@ from cutover.clock import Clock
 from cutover.errors import NeedsHandsError, UsageError
 from cutover.files import private_folder, write_atomic
 from cutover.flow.journal import Kind, Record, read
+from cutover.trust import see_state_ours
 
 STATE_FOLDER = ".cutover"
 TESTS = "tests"
@@ -145,14 +146,15 @@ def state_folder(path: Path) -> Path:
     """Make the folder that holds the runs and the locks, which tells git to leave it alone, and return it.
 
     Raises:
-        RefusedError: it cannot be made.
+        RefusedError: it cannot be made, or is somebody else's.
 
     """
+    see_state_ours(path)
     private_folder(path)
     ignore = path / ".gitignore"
     with contextlib.suppress(OSError):  # a disk that is full keeps nobody from going back
         if not ignore.exists() or not ignore.stat().st_size:  # an empty one is what a full disk left once
-            write_atomic(ignore, b"*\n", mode=0o644)
+            write_atomic(ignore, b"*\n", mode=0o600)
     return path
 
 

@@ -15,7 +15,7 @@ from cutover.clock import Clock, SystemClock
 from cutover.config import Settings, Suite
 from cutover.engine.address import resolve
 from cutover.engine.daemon import Daemon
-from cutover.engine.files import compose_files
+from cutover.engine.files import compose_files, see_files
 from cutover.engine.stack import ProjectFiles, Stack
 from cutover.events import Note, Observer, Silence, Sturdy
 from cutover.flow.context import Context
@@ -27,6 +27,7 @@ from cutover.flow.runs import STATE_FOLDER, Run, Runs
 from cutover.flow.stall import StallMeter
 from cutover.model import Protocol
 from cutover.probes import ProbeSpec, parse
+from cutover.trust import see_state_ours
 
 
 @dataclass
@@ -145,6 +146,7 @@ def opened(
 
     Raises:
         UsageError: there is no compose file, or `cutover.yaml` does not hold.
+        RefusedError: what cutover keeps beside the compose file is somebody else's.
         EngineGoneError: no Engine answers.
 
     """
@@ -163,6 +165,8 @@ def opened(
         profiles=options.profiles,
         env_files=options.env_files,
     )
+    see_state_ours(source.folder / STATE_FOLDER)
+    see_files(source.folder / ".env", *(here / f for f in source.env_files))
     address = resolve(options.context)
     daemon = Daemon(address)
     try:

@@ -13,6 +13,7 @@ from cutover.clock import Deadline
 from cutover.engine.belongings import belongings
 from cutover.engine.reservation import Taken, try_reservation
 from cutover.errors import CutoverError, EngineError, LockHeldError, ProbeError, RefusedError
+from cutover.flow.lock import PRIVATE
 from cutover.flow.runs import state_folder
 from cutover.flow.session import Session
 from cutover.flow.signals import postponed
@@ -135,7 +136,7 @@ def shared(session: Session) -> Iterator[None]:
     """
     runs = session.runs()
     state_folder(runs.state)
-    lock = FileLock(runs.state / f"{runs.folder.name}.tests.lock")
+    lock = FileLock(runs.state / f"{runs.folder.name}.tests.lock", mode=PRIVATE)
     try:
         lock.acquire(timeout=SHARED_TIMEOUT_S)
     except Timeout as error:

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from urllib.parse import unquote
 
 from cutover.errors import UsageError
-from cutover.probes.options import apply_options
+from cutover.probes.options import KNOWN, apply_options
 from cutover.probes.spec import Kind, ProbeSpec, json_length
 
 EXAMPLES = {
@@ -115,9 +115,14 @@ def _split(text: str, kind: Kind) -> Iterable[tuple[str, str]]:
     while rest:
         name, equals, rest = rest.partition("=")
         if not equals or "&" in name:
-            raise _wrong(f"The option {name.partition('&')[0]!r} has no value: write NAME=VALUE.", kind)
+            raise _wrong(f"{_bare(name.partition('&')[0])} has no value: write NAME=VALUE.", kind)
         value, rest = _take(rest)
         yield unquote(name), value
+
+
+def _bare(name: str) -> str:
+    """Name an option that there is; anything else may be the end of a value with an `&` in it, a secret say."""
+    return f"The option {name!r}" if name in KNOWN else "An option (what follows an `&` that is not written %26)"
 
 
 def _take(text: str) -> tuple[str, str]:

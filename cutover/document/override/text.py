@@ -30,7 +30,7 @@ class Line:
 
 def signed(header: Sequence[str], body: str) -> str:
     """Return the file: the header as comments, the sum, the body."""
-    head = "".join(f"# {line}\n" if line else "#\n" for line in header)
+    head = "".join(f"{_comment(line)}\n" for line in header)
     return f"{head}# sha256 of what follows: {hashlib.sha256(body.encode()).hexdigest()}\n{body}"
 
 
@@ -77,7 +77,7 @@ def document(
     out = ["services:", f"  {scalar_text(service)}:"]
     for line in lines:
         if line.comment:
-            out += [f"    # {line.comment}"]
+            out += [f"    {_comment(line.comment)}"]
         out += [f"    {text}" for text in _pair(line.key, line.value)]
     if volumes:
         out += ["", "volumes:"]
@@ -85,6 +85,11 @@ def document(
             f"  {scalar_text(v)}: {{labels: {{{scalar_text(label[0])}: {scalar_text(label[1])}}}}}" for v in volumes
         ]
     return "\n".join(out) + "\n"
+
+
+def _comment(text: str) -> str:
+    """Return a text as one comment: a file's name, or what a container runs, may hold what ends a line."""
+    return f"# {''.join(c if c.isprintable() else ' ' for c in text)}".rstrip()
 
 
 def _pair(key: str, value: object) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from cutover.errors import RefusedError
@@ -49,7 +50,7 @@ class RecordingFile:
                 "recording-cut-short",
                 f"{self.path} cannot be written any further: {error.strerror}.",
                 evidence=[f"it ends with exchange {max(0, self.lines - 1)}, whole"],
-                hint=f"df -h {self.path.parent}",
+                hint=f"df -h {quote(str(self.path.parent))}",
             ) from error
         self._end += len(content)
         self.lines += 1

@@ -97,6 +97,17 @@ def test_it_is_installed_and_taken_out_again(tmp_path: Path, monkeypatch: pytest
     assert not place.exists()
 
 
+def test_nobody_else_may_write_it_whatever_the_umask_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Docker CLI runs it."""
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    before = os.umask(0)
+    try:
+        assert CliRunner().invoke(cli, ["plugin", "install"]).exit_code == 0
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "cli-plugins" / "docker-cutover").stat().st_mode) == 0o755
+
+
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In one sentence, exit code 1."""
     (tmp_path / "file").touch()

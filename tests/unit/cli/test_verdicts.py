@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from cutover.cli.verdicts import MOST_CHECKS, show_verdicts
+from cutover.cli.verdicts import MOST_CHECKS, show_verdicts, write_junit
 from cutover.validate.results import Check, Verdict, error, warning
 
 PASSED = Verdict("smoke", "manager", "green", (Check("health", 0.25, detail="answer, 2.0 ms"),), {"steps": 1})
@@ -50,6 +52,27 @@ def test_junit(capsys, tmp_path):
     assert show_verdicts([FAILED], as_json=True, junit=tmp_path / "x.xml") == 1
     assert ET.parse(tmp_path / "x.xml").getroot().get("failures") == "1"
     assert json.loads(capsys.readouterr().out)["passed"] is False
+
+
+def test_junit_into_a_new_file_an_old_one_and_a_pipe(tmp_path):
+    """A new one is for whom the umask says, an old one keeps its mode, a pipe (`>(a command)`) stays one."""
+    before = os.umask(0o027)
+    try:
+        write_junit([PASSED], tmp_path / "new.xml")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "new.xml").stat().st_mode) == 0o640
+    (tmp_path / "new.xml").chmod(0o600)
+    write_junit([FAILED], tmp_path / "new.xml")
+    assert stat.S_IMODE((tmp_path / "new.xml").stat().st_mode) == 0o600
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_junit([FAILED], pipe)
+    assert ET.fromstring(os.read(reader, 1 << 16)).get("failures") == "1"
+    os.close(reader)
+    assert pipe.is_fifo()
+    write_junit([PASSED], None)
 
 
 def test_a_file_that_cannot_be_written(capsys, tmp_path):

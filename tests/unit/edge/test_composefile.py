@@ -17,6 +17,11 @@ from cutover.model import PortBinding, Protocol
 ZMQ = EdgePort(5570, Mode.REP, (PortBinding("", 5570, 5570), PortBinding("::1", 5571, 5570)))
 HTTP = EdgePort(80, Mode.HTTP, (PortBinding("127.0.0.1", 6570, 80),))
 TCP = EdgePort(5432, Mode.TCP, (PortBinding("", 5432, 5432),))
+NO_PROXIES = ", ".join(
+    f'{name}: ""'
+    for kind in ("HTTP", "HTTPS", "FTP", "NO", "ALL")
+    for name in (f"{kind}_PROXY", f"{kind.lower()}_proxy")
+)
 FILE = EdgeFile("demo", 3, "cutover-edge:1", Path("/srv/demo"), 1000, 1001, ("demo_default", "other"), (ZMQ, HTTP, TCP))
 ODD = "/a b $HOME ${X:-y} \"q' \\ é日\u2028\x85\x7f\t\n🦊: ,#{}[]&*!|>%@`"
 
@@ -51,6 +56,7 @@ services:
     read_only: true
     cap_drop: ["ALL"]
     security_opt: ["no-new-privileges:true"]
+    environment: {proxies}
     labels:
       io.cutover.project: "demo"
       io.cutover.edge: "3"
@@ -71,7 +77,7 @@ networks:
   net-1:
     name: "demo_default"
     external: true
-"""
+""".replace("{proxies}", "{" + NO_PROXIES + "}")
     )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from cutover.engine.files import compose_files
+from cutover.engine.files import compose_files, see_files
 from cutover.errors import UsageError
 
 
@@ -109,3 +110,13 @@ def test_no_file_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(UsageError, match=f"no compose file in {tmp_path} or above it") as caught:
         compose_files((), tmp_path, {})
     assert "-f path/to/" in (caught.value.hint or "")
+
+
+def test_what_compose_reads_again_and_again_has_to_be_a_file(tmp_path: Path) -> None:
+    """A pipe (`--env-file <(pass show prod)`) is empty the second time, or nobody ever writes to it."""
+    made(tmp_path, ".env")
+    see_files(tmp_path / ".env", tmp_path / "not-there")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UsageError, match="pipe is a pipe, not a file") as caught:
+        see_files(tmp_path / ".env", tmp_path / "pipe")
+    assert caught.value.reference == "not-a-file"

@@ -6,10 +6,12 @@ import json
 import socket
 import struct
 from collections.abc import Iterator
+from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import pytest
 
-from cutover.engine.helpers import Helper, Talk
+from cutover.engine.helpers import Helper, Talk, start_helper
 from cutover.errors import EngineError
 
 HELPER = Helper("cutover-redirect-shop", "shop", "redirect", "image", "module", "host")
@@ -69,3 +71,18 @@ def test_hanging_up_ends_its_input(ends) -> None:
     talk, engine = ends
     talk.close()
     assert engine.recv(1) == b""
+
+
+def test_a_helper_has_no_right_that_it_was_not_given() -> None:
+    """And none of the proxies of `~/.docker/config.json`, which may have passwords, in its environment."""
+    ours, engines = socket.socketpair()
+    api = MagicMock()
+    api.create_host_config = lambda **how: how
+    api.attach_socket.return_value = ours
+    with engines, start_helper(SimpleNamespace(api=api), HELPER, {}):  # type: ignore[arg-type]
+        made = api.create_container.call_args.kwargs
+    host = made["host_config"]
+    assert (host["cap_drop"], host["cap_add"]) == (["ALL"], ["NET_ADMIN"])
+    assert (host["security_opt"], host["read_only"], host["binds"]) == (["no-new-privileges"], True, [])
+    assert made["use_config_proxy"] is False
+    assert "privileged" not in host

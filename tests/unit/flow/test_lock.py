@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cutover.errors import ExitCode, LockHeldError
+from cutover.errors import ExitCode, LockHeldError, RefusedError
 from cutover.flow.lock import holder_of, locked
 from tests.unit.flow.world import FakeClock
 
@@ -111,3 +112,27 @@ def test_a_lock_alone_stays_out_of_git_too(tmp_path: Path) -> None:
     """A swap that is refused leaves the lock file, and must not change what `git status` says."""
     with locked(tmp_path / ".cutover", "shop", FakeClock()):
         assert (tmp_path / ".cutover" / ".gitignore").read_text() == "*\n"
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o077, 0o777])
+def test_lock_and_note_are_for_their_owner_alone(tmp_path: Path, umask: int) -> None:
+    """Whatever the umask is."""
+    before = os.umask(umask)
+    try:
+        with locked(tmp_path / ".cutover", "shop", FakeClock()):
+            modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in (tmp_path / ".cutover").glob("shop*")}
+    finally:
+        os.umask(before)
+    assert modes == {"shop.lock": 0o600, "shop.lock.json": 0o600}
+    assert stat.S_IMODE((tmp_path / ".cutover").stat().st_mode) == 0o700
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_nothing_is_locked_in_somebody_elses_folder(tmp_path: Path) -> None:
+    """What it holds would be believed by the next command."""
+    tmp_path.chmod(0o1777)
+    (tmp_path / ".cutover").mkdir()
+    os.chown(tmp_path / ".cutover", 4242, 4242)
+    with pytest.raises(RefusedError) as caught, locked(tmp_path / ".cutover", "shop", FakeClock()):
+        pytest.fail("locked")
+    assert caught.value.reference == "state-not-ours"

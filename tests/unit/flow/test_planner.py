@@ -304,6 +304,13 @@ def test_notes(state: dict[str, Any], request_: dict[str, Any], expected: list[s
     assert notes(planned(observed(**state), asked(**request_))) == expected
 
 
+def test_a_file_with_other_names_is_told_of() -> None:
+    """It is replaced whole, and the other names keep the old content: a person may want it otherwise."""
+    source = replace(observed().files[0], names=3)
+    told = "compose.yaml has 2 other names (hard links), which will keep the old content"
+    assert told in notes(planned(observed(files=(source,)), asked()))
+
+
 def test_the_plan_as_json_has_what_its_text_has() -> None:
     """`--dry-run --json` names every step with its cause, the prediction and the edit."""
     plan = planned(observed(), asked())

@@ -101,6 +101,19 @@ def test_probes(green: dict[str, Any], probes: tuple[str, ...]) -> None:
     assert propose({"g": green, "b": service()}, [], "g", "b").probes == probes
 
 
+def test_a_secret_of_a_healthcheck_is_not_proposed() -> None:
+    """Compose fills it in from `.env`, and cutover.yaml is a file that goes into git: 0644."""
+    check = ["CMD", "curl", "http://localhost:6570/health?token=7hgf34jkl2"]
+    green = service("6570:6570", test=check)
+    assert propose({"g": green, "b": service()}, [], "g", "b").probes == ("tcp://:6570",)
+
+
+def test_a_file_name_says_nothing_but_itself() -> None:
+    """A newline in it would end the comment, and the rest be read as settings."""
+    text = rendered(Proposal("old", "new", (5570,), ()), "shop", ["a\nstrategy: recreate\n#.yaml"])
+    assert YAML(typ="safe", pure=True).load(text)["strategy"] == "auto"
+
+
 @pytest.mark.parametrize(
     ("services", "green", "blue", "reference"),
     [
