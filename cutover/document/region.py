@@ -38,6 +38,8 @@ def region_of(document: Document, service: str) -> Region | None:
     if first is None or document.lines.before(key.start).strip():
         return None
     last = document.lines.number(max(value.end - 1, key.start))
+    if len({document.lines.newline(line) for line in range(max(first - 1, 0), last + 1)}) > 1:
+        return None  # lines are kept without their ends, which are those of the line before them
     lines = tuple(document.lines.content(line) for line in range(first, last + 1))
     return Region(after, first, document.lines.column(key.start), lines)
 
