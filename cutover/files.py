@@ -12,6 +12,10 @@ from pathlib import Path
 
 from cutover.errors import FileChangedError, RefusedError
 
+UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
+"""What reading JSON raises that is damaged, or not ours: no JSON, no such key, another kind of value, 1e999 as a whole
+number, thousands of brackets."""
+
 
 @dataclass(frozen=True, slots=True)
 class FileState:
