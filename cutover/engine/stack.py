@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from cutover.engine.address import EngineAddress
 from cutover.engine.daemon import see_engine
 from cutover.errors import EngineError, RefusedError
+from cutover.files import UNREADABLE
 
 APART = ("setsid", "--wait") if shutil.which("setsid") else ()
 """Compose in a session of its own: Ctrl-C in a terminal goes to the whole group, and must not kill the way back."""
@@ -77,14 +78,12 @@ class Stack:
                 evidence=_last_words(done.stderr),
                 hint=f"docker compose {' '.join(f'-f {f}' for f in self.source.files)} config --quiet",
             )
-        model: dict[str, Any] = json.loads(done.stdout)
-        return model
+        return read_model(done.stdout)
 
     def as_written(self) -> dict[str, Any]:
         """Return the model with every `${VARIABLE}` as the files have it; empty where Compose cannot tell it so."""
         done = self.ask("config", "--no-interpolate", "--format", "json", profiles=("*",))
-        model: dict[str, Any] = json.loads(done.stdout) if done.returncode == 0 else {}
-        return model
+        return read_model(done.stdout) if done.returncode == 0 else {}
 
     def environment(self) -> Mapping[str, str]:
         """Return what Compose interpolates with: the process environment and `.env`. Secret: never log it."""
@@ -170,6 +169,29 @@ class Stack:
             compose_profiles=list(self.source.profiles),
             compose_env_files=list(self.source.env_files),
         )
+
+
+def read_model(text: str) -> dict[str, Any]:
+    """Return the model that `docker compose config --format json` printed.
+
+    Raises:
+        EngineError: `compose-unreadable`: it is none.
+
+    """
+    try:
+        model: dict[str, Any] = json.loads(text)
+        services = model.get("services") or {}
+        whole = isinstance(model["name"], str) and all(isinstance(s, dict) for s in services.values())
+    except UNREADABLE:
+        whole = False
+    if not whole:
+        raise EngineError(
+            "compose-unreadable",
+            "What `docker compose config --format json` printed is no model of a project.",
+            evidence=[text[:200]],
+            hint="docker compose version: is it Compose v2?",
+        )
+    return model
 
 
 def _compose_error(action: str, stderr: str) -> EngineError:
