@@ -171,6 +171,9 @@ def _see_known(record: Record) -> None:
     datetime.fromisoformat(record.at)
     if record.kind is Kind.PLAN:
         Plan.from_header(data)
+        for texts in (data.get("probes", []), *(data.get("source") or {}).values()):
+            _see_kind(texts, list)
+            "".join(texts)  # TypeError where one is no text
     elif record.kind is Kind.INTENT:
         StepKind(data["kind"])
         _see_kind(data["prior"], dict)

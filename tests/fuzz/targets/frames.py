@@ -132,7 +132,9 @@ TARGETS = (
         lambda: BODIES,
         (b'"method":', b'"get"', b'"status":"bad"', b"[" * 50, b"\xdf\xff\xff\xff\xff", b"\xc1", b"\xd9"),
     ),
-    Target("zmq-frames", frames, lambda: (b"id\0\0body", b"id\0a\0b\0\0body\0more", b"\0" * 300), (b"\0\0", b"\0"), 2_000),
+    Target(
+        "zmq-frames", frames, lambda: (b"id\0\0body", b"id\0a\0b\0\0body\0more", b"\0" * 300), (b"\0\0", b"\0"), 2_000
+    ),
     Target(
         "broker-words",
         words,

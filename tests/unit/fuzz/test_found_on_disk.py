@@ -40,6 +40,8 @@ def journal_of(tmp_path: Path, *lines: dict[str, Any] | str) -> Run:
     "records",
     [
         [{"data": {"moves": 5}}],
+        [{"data": PLAN.header() | {"probes": [5]}}],
+        [{"data": PLAN.header() | {"source": {"files": "a.yml"}}}],
         [{"data": PLAN.header() | {"strategy": "magic"}}],
         [{"data": PLAN.header()}, {"kind": "result", "data": {}}],
         [{"data": PLAN.header()}, {"kind": "result", "data": {"result": "done", "stall_measured_s": "long"}}],
