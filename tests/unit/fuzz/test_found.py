@@ -68,6 +68,12 @@ def test_lines_that_end_in_two_ways_are_not_said_to_come_back_to_the_byte() -> N
     assert b'"8:8"' in edit.files.apply_inverse(edit.take.inverse()).files.contents()["compose.yml"]
 
 
+def test_a_key_without_a_name_before_the_ports_is_not_taken_for_none() -> None:
+    """The ports came back above it."""
+    edit = files_of("services:\n a:\n    :\n    ports:\n      - 1:8\n      - 2\n").take_ports("a")
+    assert edit.take.places[0].before is None
+
+
 def test_every_refusal_of_an_edit_has_a_next_command() -> None:
     """Half of them had none."""
     assert refused(lambda: Document.parse(b"\xff", "a.yml"), EditRefusedError, "not-utf8").hint == (
