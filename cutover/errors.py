@@ -32,6 +32,15 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
+MOST_CHARS = 4000
+"""Of a message, or of a line of evidence: what is quoted in it may be a file that somebody broke."""
+
+
+def shortened(text: str) -> str:
+    """Return a text that a person can read to its end."""
+    return text if len(text) <= MOST_CHARS else f"{text[:MOST_CHARS]}... ({len(text) - MOST_CHARS} more characters)"
+
+
 class CutoverError(Exception):
     """What happened, the evidence, and the next command.
 
@@ -50,10 +59,10 @@ class CutoverError(Exception):
         hint: str | None = None,
     ) -> None:
         self.reference = reference
-        self.message = message
-        self.evidence = tuple(evidence)
+        self.message = shortened(message)
+        self.evidence = tuple(map(shortened, evidence))
         self.hint = hint
-        super().__init__(message)
+        super().__init__(self.message)
 
     def as_dict(self) -> dict[str, object]:
         """Return the error as JSON-ready data."""
@@ -91,6 +100,7 @@ class EditRefusedError(RefusedError):
         self.file = file
         self.line = line
         where = f"{file or 'compose file'}:{line}" if line else file
+        hint = hint or f"look at {where or 'the file'}; docker compose config shows what Compose makes of it"
         super().__init__(reference, f"{where}: {message}" if where else message, evidence=evidence, hint=hint)
 
 

@@ -17,6 +17,10 @@ from cutover.trust import followed, kind_of, open_file
 
 PRIVATE_FOLDER = 0o700
 
+UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
+"""What reading JSON raises that is damaged, or not ours: no JSON, no such key, another kind of value, 1e999 as a whole
+number, thousands of brackets."""
+
 
 @dataclass(frozen=True, slots=True)
 class FileState:

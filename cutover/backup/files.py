@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cutover.errors import NeedsHandsError
-from cutover.files import FileState, private_folder, read_state, sha256, write_atomic
+from cutover.files import UNREADABLE, FileState, private_folder, read_state, sha256, write_atomic
 
 MANIFEST = "manifest.json"
 
@@ -28,10 +28,15 @@ class Saved:
             NeedsHandsError: the copy is no longer what was saved.
 
         """
-        content = self.copy.read_bytes() if self.copy.is_file() else b""
+        try:
+            content = self.copy.read_bytes()
+        except OSError:  # it is gone, or its name is none
+            content = b""
         if sha256(content) != self.state.sha256:
             raise NeedsHandsError(
-                "backup-damaged", f"The backup {self.copy} of {self.path} is damaged; it was not restored."
+                "backup-damaged",
+                f"The backup {self.copy} of {self.path} is damaged; it was not restored.",
+                hint=f"the other copies lie in {self.copy.parent}; cutover history shows other runs",
             )
         return content
 
@@ -62,18 +67,28 @@ def load(folder: Path) -> list[Saved]:
     """
     try:
         manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_bytes())
-        return [
-            Saved(Path(f["path"]), folder / f["copy"], FileState(f["sha256"], f["mode"], f["uid"], f["gid"]))
-            for f in manifest["files"]
-        ]
+        return [_told(folder, f) for f in manifest["files"]]
     except FileNotFoundError:
         return []
-    except (ValueError, LookupError, TypeError) as error:
+    except UNREADABLE as error:
         raise NeedsHandsError(
             "backup-damaged",
             f"{folder / MANIFEST} is damaged; nothing was restored from it.",
             hint=f"the copies themselves lie in {folder}",
         ) from error
+
+
+def _told(folder: Path, said: dict[str, Any]) -> Saved:
+    """Return what the manifest says of one file; its copy lies in the backup's own folder and nowhere else."""
+    path, copy = said["path"], said["copy"]
+    numbers = [said[key] for key in ("mode", "uid", "gid")]
+    if not all(isinstance(text, str) and text.isprintable() and text for text in (path, copy, said["sha256"])):
+        raise ValueError("a path, a copy or a checksum is no text")
+    if not all(isinstance(number, int) and 0 <= number < 1 << 32 for number in numbers):
+        raise ValueError("a mode or an owner is no number")
+    if Path(copy).name != copy or copy in {".", ".."}:
+        raise ValueError(f"{copy!r} does not lie in the backup")
+    return Saved(Path(path), folder / copy, FileState(said["sha256"], *numbers))
 
 
 def restore(saved: Saved) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
 from collections.abc import Iterator, Mapping
@@ -11,12 +12,18 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 
 from cutover.config.base import AtError, Location
 from cutover.errors import UsageError
+from cutover.files import UNREADABLE
 from cutover.trust import read_file
 
 M = TypeVar("M", bound=BaseModel)
+MOST_VALUES = 100_000
+"""As many as a file may have with its aliases unfolded: a dozen lines can be made to stand for billions."""
+DEEPEST = 100
+_EXAMPLE = "cutover init --print shows an example"
 
 
 def read_yaml(path: Path) -> Any:
@@ -32,15 +39,67 @@ def read_yaml(path: Path) -> Any:
     except FileNotFoundError:
         raise
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError("config-unreadable", f"{path} cannot be read: {_why(error)}.") from error
+        hint = "is it a file, in UTF-8, and may this user read it?"
+        raise UsageError("config-unreadable", f"{path} cannot be read: {_why(error)}.", hint=hint) from error
     try:
-        return YAML(typ="rt", pure=True).load(text)
+        _see_depth(text)
+        return _within_reason(YAML(typ="rt", pure=True).load(text))
     except YAMLError as error:
         line = error.problem_mark.line + 1 if isinstance(error, MarkedYAMLError) and error.problem_mark else None
         problem = error.problem if isinstance(error, MarkedYAMLError) else str(error)
-        raise UsageError("config-invalid", f"{path}:{line or 1}: not valid YAML: {problem}") from error
-    except (ValueError, LookupError, TypeError) as error:  # ruamel takes `._` for a number, 2001-13-45 for a date
-        raise UsageError("config-invalid", f"{path}: not valid YAML: {error}", hint="quote the odd value") from error
+        raise UsageError("config-invalid", f"{path}:{line or 1}: not valid YAML: {problem}", hint=_EXAMPLE) from error
+    except RecursionError as error:
+        raise UsageError("config-invalid", f"{path}: nests deeper than anybody means.", hint=_EXAMPLE) from error
+    except (
+        *UNREADABLE,
+        AssertionError,
+        NotImplementedError,
+    ) as error:  # ruamel takes `._` for a number, 2001-13-45 for a date
+        told = f"{path}: not valid YAML: {type(error).__name__}: {str(error)[:200]}"
+        raise UsageError("config-invalid", told, hint="quote the odd value") from error
+
+
+def _see_depth(text: str) -> None:
+    """Look at the nesting with libyaml first: the parser that knows lines takes 4 s to give up on 2,000 brackets.
+
+    Raises:
+        RecursionError: it nests deeper than `DEEPEST`.
+
+    """
+    depth = 0
+    with contextlib.suppress(YAMLError):  # the other one says so, and better
+        for event in YAML(typ="safe").parse(text):
+            depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+            if depth > DEEPEST:
+                raise RecursionError
+
+
+def _within_reason(content: Any) -> Any:
+    """Return content that can be gone through in good time.
+
+    Raises:
+        ValueError: an alias stands within what it stands for, or aliases of aliases multiply beyond `MOST_VALUES`.
+        RecursionError: it nests too deep.
+
+    """
+    if _unfolded(content, {}, set()) > MOST_VALUES:
+        raise ValueError(f"its aliases stand for more than {MOST_VALUES:,} values")
+    return content
+
+
+def _unfolded(content: Any, known: dict[int, int], around: set[int]) -> int:
+    """Return how many values there are with every alias unfolded; each is counted once and remembered."""
+    if not isinstance(content, dict | list):
+        return 1
+    name = id(content)
+    if name in around:
+        raise ValueError("an alias stands within what it stands for")
+    if name not in known:
+        around.add(name)
+        parts = content.values() if isinstance(content, dict) else content
+        known[name] = 1 + sum(_unfolded(part, known, around) for part in parts)
+        around.discard(name)
+    return known[name]
 
 
 def validated(model: type[M], content: Any, path: Path, *, within: Location = ()) -> M:

@@ -12,8 +12,8 @@ show exactly the change that was meant.
 Every refusal is an `EditRefusedError` with file, line where there is one, and one of these references:
 
 =================================  ===================================================================================
-the file cannot be understood      not-utf8 bare-cr invalid-yaml several-documents duplicate-key nested-too-deep
-                                   dangling-alias recursive-alias alias-bomb not-a-mapping
+the file cannot be understood      not-utf8 bare-cr odd-line-end invalid-yaml several-documents duplicate-key
+                                   nested-too-deep dangling-alias recursive-alias alias-bomb not-a-mapping
 no such thing                      service-unknown port-not-declared path-unknown item-unknown inverse-unknown
 it is there already                port-already-declared service-exists path-taken item-exists gpu-already-reserved
 another place would feel it        shared-by-alias anchor-in-use value-is-alias merged-list merged-value

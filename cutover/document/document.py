@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from cutover.document.lines import Lines
 from cutover.document.ports import PortEntry, entries_of
 from cutover.document.source import Kind, Node, has_aliases, parse_tree
-from cutover.document.tree import aliases
+from cutover.document.tree import aliases, around_themselves
 from cutover.errors import EditRefusedError
 
 Path = tuple[str | int, ...]
 
 _BARE_CR = re.compile(r"\r(?!\n)")
+_ODD_BREAK = re.compile("[\x85\u2028\u2029]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,9 @@ class Document:
         """Understand the bytes of the file `name`; `pure` does without libyaml.
 
         Raises:
-            EditRefusedError: `not-utf8`, `bare-cr`, `invalid-yaml`, `several-documents`, `duplicate-key`,
-                `nested-too-deep`, `dangling-alias` or `not-a-mapping`, with the line where one is known.
+            EditRefusedError: `not-utf8`, `bare-cr`, `odd-line-end`, `invalid-yaml`, `several-documents`,
+                `duplicate-key`, `nested-too-deep`, `dangling-alias`, `recursive-alias` or `not-a-mapping`, with the
+                line where one is known.
 
         """
         text, bom = _decode(content, name)
@@ -66,7 +68,7 @@ class Document:
         aliased = "*" in text and has_aliases(root)
         document = cls(name, content, text, bom, ended, root, Lines.of(text), pure, aliased)
         if aliased:
-            _forbid_dangling(document)
+            _see_aliases(document)
         return document
 
     def line_of(self, node: Node | int) -> int:
@@ -144,13 +146,15 @@ class Document:
         return EditRefusedError(reference, message, file=self.name, line=line, evidence=tuple(evidence), hint=hint)
 
 
-def _forbid_dangling(document: Document) -> None:
+def _see_aliases(document: Document) -> None:
     try:
-        aliases(document.root)
+        found = aliases(document.root)
     except KeyError as error:
         at = document.text.find(f"*{error.args[0]}")
         message = f"uses *{error.args[0]}, which no anchor before it sets."
         raise document.refuse("dangling-alias", message, max(at, 0)) from error
+    for target in around_themselves(document.root, found):
+        raise document.refuse("recursive-alias", f"*{target.anchor} contains itself.", target)
 
 
 def _tree(text: str, name: str, *, pure: bool) -> tuple[Node | None, bool]:
@@ -179,4 +183,11 @@ def _decode(content: bytes, name: str) -> tuple[str, bool]:
     if bare:
         line = text.count("\n", 0, bare.start()) + 1
         raise EditRefusedError("bare-cr", "has a carriage return without a line feed.", file=name, line=line)
+    odd = _ODD_BREAK.search(text)
+    if odd:  # Compose begins a new line there, YAML 1.2 does not, and no editor shows which is meant
+        line = text.count("\n", 0, odd.start()) + 1
+        message = f"has U+{ord(odd[0]):04X}, which some readers of YAML take for the end of the line."
+        raise EditRefusedError(
+            "odd-line-end", message, file=name, line=line, hint="take it out, or write \\L in quotes"
+        )
     return text, bom

@@ -11,6 +11,7 @@ from cutover.document.document import Document
 from cutover.document.edit import Change, Edit, only_at, prove
 from cutover.document.fragment import Fragment, item_fragment
 from cutover.document.intent import PortMove
+from cutover.document.origin import Origins
 from cutover.document.ports import PortEntry
 from cutover.document.retarget import retargeted
 from cutover.document.selection import PublishedPort, forbid_clash, forbid_heirs, forbid_target, select
@@ -78,12 +79,17 @@ def fragments_of(
 
 
 def take(document: Document, source: str, entries: Sequence[PortEntry]) -> list[Change]:
-    """Return the ways to take the entries out of `source`; an empty list goes with its key, or stays as `[]`."""
+    """Return the ways to take the entries out of `source`; an empty list goes with its key, or stays as `[]`.
+
+    It stays where a merge key has ports as well, which the service would get as soon as it had none of its own.
+    """
     path = ("services", source, "ports")
     owner = _list(document, source)
     if len(entries) < len(owner.items):
         return removal.remove_items(document, path, [entry.index for entry in entries])
     dropped, empty = removal.remove_pair(document, path), removal.empty_value(document, path, "[]")
+    if document.aliased and Origins(document).hidden(document.service(source), "ports") is not None:
+        return empty
     keep_key = _alone(document, source) or removal.has_key_comment(document, path)
     return [*empty, *dropped] if keep_key else [*dropped, *empty]
 

@@ -47,6 +47,10 @@ class Origins:
             return Origin.ALIAS, self.follow(found)
         return Origin.OWN, found
 
+    def hidden(self, service: Service, key: str) -> Node | None:
+        """Return the value that a merge key would give a service if it had none of its own."""
+        return self._merged(self.follow(service.node), key)[1]
+
     def extends(self, service: Service) -> Extends | None:
         """Return what a service extends, None where it extends nothing."""
         _, node = self.value(service, "extends")

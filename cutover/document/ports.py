@@ -10,6 +10,8 @@ from cutover.document.source import Kind, Node
 from cutover.model import PortBinding, Protocol
 
 HIGHEST_PORT = 65535
+MOST_DIGITS = 5
+MOST_SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +70,12 @@ def parse_short(text: str) -> tuple[tuple[PortBinding, ...], tuple[int, int] | N
 
 def split_short(raw: str) -> list[str]:
     """Split the short syntax at its colons before interpolation, those inside `${}` and `[]` left alone."""
-    parts, begin, at = [], 0, 0
+    parts, begin, at, closed = [], 0, 0, True
     while at < len(raw):
-        if raw.startswith("${", at):
-            at = max(closing_brace(raw, at + 2), at + 1)
+        if closed and raw.startswith("${", at):
+            end = closing_brace(raw, at + 2)
+            closed = end >= 0  # nothing is looked for twice: this is no variable, and Compose refuses it
+            at = max(end, at + 1)
         elif raw[at] == "[":
             at = max(raw.find("]", at), at)
         elif raw[at] == ":":
@@ -131,16 +135,21 @@ def _range(text: str) -> tuple[int, int]:
 
 
 def _number(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or not 0 < int(text) <= HIGHEST_PORT:
-        raise PortSyntaxError(f"{text!r} is no port")
-    return int(text)
+    digits = text.lstrip("0")  # of more digits than Python takes, all but these may be zeros
+    if (
+        not (text.isascii() and text.isdigit())
+        or len(digits) > MOST_DIGITS
+        or not 0 < int(digits or "0") <= HIGHEST_PORT
+    ):
+        raise PortSyntaxError(f"{text[:MOST_SHOWN]!r} is no port")
+    return int(digits)
 
 
 def _protocol(text: str) -> Protocol:
     try:
         return Protocol(text.lower())
     except ValueError as error:
-        raise PortSyntaxError(f"{text!r} is no protocol") from error
+        raise PortSyntaxError(f"{text[:MOST_SHOWN]!r} is no protocol") from error
 
 
 def _address(text: str) -> str:

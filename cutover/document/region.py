@@ -35,9 +35,11 @@ def region_of(document: Document, service: str) -> Region | None:
     key, value = parent.pairs[index]
     after = parent.pairs[index - 1][0].value if index else ""
     first = _behind(document, service, after)
-    if first is None or document.lines.before(key.start).strip():
-        return None
+    if first is None or (index and not after) or document.lines.before(key.start).strip():
+        return None  # a key without a name would be taken for none
     last = document.lines.number(max(value.end - 1, key.start))
+    if len({document.lines.newline(line) for line in range(max(first - 1, 0), last + 1)}) > 1:
+        return None  # lines are kept without their ends, which are those of the line before them
     lines = tuple(document.lines.content(line) for line in range(first, last + 1))
     return Region(after, first, document.lines.column(key.start), lines)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 
 from cutover.document.source import Kind, Node
@@ -100,6 +100,17 @@ def aliases(node: Node) -> dict[int, Node]:
     found: dict[int, Node] = {}
     _collect(node, {}, found)
     return found
+
+
+def around_themselves(node: Node, targets: Mapping[int, Node], inside: tuple[Node, ...] = ()) -> Iterator[Node]:
+    """Yield what is stood for by an alias within itself: an anchor comes before its aliases, so nothing else is."""
+    if node.kind is Kind.ALIAS:
+        yield from (around for around in inside if around is targets[id(node)])
+        return
+    within = (*inside, node) if node.anchor else inside
+    for child in (*node.items, *(part for pair in node.pairs for part in pair)):
+        if child.kind is not Kind.SCALAR:
+            yield from around_themselves(child, targets, within)
 
 
 def _collect(node: Node, anchors: dict[str, Node], found: dict[int, Node]) -> None:

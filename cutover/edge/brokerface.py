@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import json
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from cutover.config.edge import Edge
 from cutover.edge.channel import connected
 from cutover.edge.shape import EdgePort, Hold, PortStats, Sample, Slot, SlotStats, Target, Targets
 from cutover.errors import EdgeError
-from cutover.files import private_folder, write_atomic
+from cutover.files import UNREADABLE, private_folder, write_atomic
 
 REPLY_BYTES: Final = 16 * 1024 * 1024
 TIMEOUT_S: Final = 5.0
@@ -47,7 +48,7 @@ class BrokerFace:
 
     def down(self, slot: Slot) -> Mapping[int, str]:
         """Return the ports on which no ZMTP connection to the slot's container stands, with why."""
-        return {int(port): str(why) for port, why in self._ask("down", slot=slot.value).items()}
+        return read_down(self._ask("down", slot=slot.value))
 
     def switch(self, slot: Slot) -> None:
         """Send every new request to a slot."""
@@ -71,19 +72,15 @@ class BrokerFace:
 
     def in_flight(self, slot: Slot) -> int:
         """Return how many requests a slot has been given and not answered."""
-        return int(self._ask("in_flight", slot=slot.value))
+        return read_count(self._ask("in_flight", slot=slot.value))
 
     def stats(self) -> Mapping[int, PortStats]:
         """Return the counters of every port."""
-        return {int(port): _port_stats(int(port), told) for port, told in self._ask("stats").items()}
+        return read_stats(self._ask("stats"))
 
     def samples(self) -> list[Sample]:
         """Return what was answered since the last call; the broker remembers 20,000 a port."""
-        return [
-            Sample(int(port), Slot.B if number & 2 else Slot.A, (number >> 2) / 1e6, bool(number & 1))
-            for port, packed in self._ask("samples").items()
-            for number in array("Q", base64.b64decode(packed))
-        ]
+        return read_samples(self._ask("samples"))
 
     def _targets(self, targets: Targets) -> dict[str, dict[str, object]]:
         return {str(port): _target(target) for port, target in targets.items() if port in self._ports}
@@ -114,8 +111,8 @@ class BrokerFace:
                         raise ConnectionError("it hung up within its reply")
                     said += part
                 reply = json.loads(said)
-            except (OSError, ValueError) as error:
-                why = "what it said is no JSON" if isinstance(error, ValueError) else str(error)
+            except (OSError, ValueError, RecursionError) as error:
+                why = str(error) if isinstance(error, OSError) else "what it said is no JSON"
                 raise EdgeError(
                     "edge-silent",
                     f"The broker of the edge did not answer to {verb}: {why}.",
@@ -128,6 +125,46 @@ class BrokerFace:
                 "edge-refused", f"The broker of the edge refused {verb}: {refusal}.", hint="cutover edge status"
             )
         return reply.get("result")
+
+
+def read_stats(told: Any) -> dict[int, PortStats]:
+    """Return the result of `stats`; EdgeError (`edge-garbled`) where it is none, as in all of these."""
+    with _readable("stats"):
+        return {int(port): _port_stats(int(port), found) for port, found in told.items()}
+
+
+def read_samples(told: Any) -> list[Sample]:
+    """Return the result of `samples`."""
+    with _readable("samples"):
+        return [
+            Sample(int(port), Slot.B if number & 2 else Slot.A, (number >> 2) / 1e6, bool(number & 1))
+            for port, packed in told.items()
+            for number in array("Q", base64.b64decode(packed))
+        ]
+
+
+def read_down(told: Any) -> dict[int, str]:
+    """Return the result of `down`."""
+    with _readable("down"):
+        return {int(port): str(why) for port, why in told.items()}
+
+
+def read_count(told: Any) -> int:
+    """Return the result of `in_flight`."""
+    with _readable("in_flight"):
+        return int(told)
+
+
+@contextmanager
+def _readable(verb: str) -> Iterator[None]:
+    try:
+        yield
+    except UNREADABLE as error:
+        raise EdgeError(
+            "edge-garbled",
+            f"What the broker of the edge answered to {verb} cannot be read: {error}.",
+            hint="cutover edge status",
+        ) from error
 
 
 def _target(target: Target) -> dict[str, object]:

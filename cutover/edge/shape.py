@@ -7,10 +7,12 @@ names in HAProxy's configuration never change. Everything that reaches a configu
 from __future__ import annotations
 
 import ipaddress
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from cutover.errors import UsageError
 from cutover.model import PortBinding
@@ -111,6 +113,19 @@ class Hold:
     limit: int = 1000
     timeout_s: float = 60.0
     release_per_s: float = 500.0
+
+    @classmethod
+    def told(cls, data: Mapping[str, Any]) -> Hold:
+        """Return what JSON says.
+
+        Raises:
+            ValueError, KeyError, TypeError, OverflowError: it says no bounds.
+
+        """
+        found = cls(int(data["limit"]), float(data["timeout_s"]), float(data["release_per_s"]))
+        if not all(0 < bound < math.inf for bound in (found.limit, found.timeout_s, found.release_per_s)):
+            raise ValueError("a hold is bounded by numbers above 0")
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,9 +46,25 @@ def resolve(context: str | None = None) -> EngineAddress:
     """Return the Engine that the Docker CLI would talk to.
 
     Raises:
-        UsageError: there is no such context, or the files for TLS cannot be read.
+        UsageError: there is no such context, its address or that of DOCKER_HOST is none, or the files for TLS cannot
+            be read.
 
     """
+    found = _resolved(context)
+    try:
+        urlsplit(found.url).port  # noqa: B018  (it is read at the first look)
+    except ValueError as error:
+        where = f"The Docker context {found.context!r}" if found.context else "DOCKER_HOST"
+        raise UsageError(
+            "engine-address-invalid",
+            f"{where} is no address of an Engine: {str(error)[:200]}.",
+            evidence=[found.url],
+            hint=f"for example: DOCKER_HOST={DEFAULT_SOCKET}; docker context ls",
+        ) from error
+    return found
+
+
+def _resolved(context: str | None) -> EngineAddress:
     if context is None and os.environ.get("DOCKER_HOST"):
         return _from_environment()
     from docker.context.config import get_current_context_name  # noqa: PLC0415  (150 ms that `--help` need not pay)

@@ -14,7 +14,7 @@ from docker.types import IPAMConfig, IPAMPool
 from docker.utils import version_lt
 
 from cutover.engine.address import EngineAddress
-from cutover.engine.inspect import container_from
+from cutover.engine.inspect import container_from, ids_in
 from cutover.engine.translate import translated
 from cutover.errors import EngineError
 from cutover.model import Container
@@ -102,7 +102,7 @@ class Daemon:
         labels = [f"com.docker.compose.project={project}", "com.docker.compose.oneoff=False"] if project else []
         with translated("Listing containers"):
             found = self._client.api.containers(all=True, filters={"label": labels})
-            details = (self._details(entry["Id"]) for entry in found)
+            details = (self._details(name) for name in ids_in(found))
             return sorted((container_from(d) for d in details if d), key=lambda c: (c.service, c.name))
 
     def _details(self, container_id: str) -> dict[str, Any] | None:

@@ -2,16 +2,55 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
+from cutover.errors import EngineError
+from cutover.files import UNREADABLE
 from cutover.model import Container, ContainerState, Endpoint, Health, PortBinding, Protocol
 
 DEFAULT_STOP_TIMEOUT_S = 10.0
+HIGHEST_PORT = 65535
+_PORT = re.compile(r"[0-9]{1,5}")
 
 
 def container_from(details: Mapping[str, Any]) -> Container:
-    """Read one container from what `GET /containers/{id}/json` gave."""
+    """Read one container from what `GET /containers/{id}/json` gave.
+
+    Raises:
+        EngineError: `engine-unknown-words`: it is not what a Docker Engine says of a container.
+
+    """
+    try:
+        return _container(details)
+    except UNREADABLE as error:
+        name = str(details.get("Name") or details.get("Id") or "a container")[:80]
+        raise EngineError(
+            "engine-unknown-words",
+            f"What the Engine says of {name} cannot be read: {type(error).__name__}: {str(error)[:200]}.",
+            hint="docker inspect shows it; docker version: is it a Docker Engine of 20.10 or newer?",
+        ) from error
+
+
+def ids_in(listed: object) -> list[str]:
+    """Return the IDs of the containers that `GET /containers/json` listed.
+
+    Raises:
+        EngineError: `engine-unknown-words`: it is no such list.
+
+    """
+    try:
+        return [str(entry["Id"]) for entry in listed]  # type: ignore[attr-defined]
+    except UNREADABLE as error:
+        raise EngineError(
+            "engine-unknown-words",
+            "What the Engine says when it is asked for its containers is no list of them.",
+            hint="docker ps -a; docker version: is it a Docker Engine of 20.10 or newer?",
+        ) from error
+
+
+def _container(details: Mapping[str, Any]) -> Container:
     state, config, host = details["State"], details["Config"], details["HostConfig"]
     labels = config.get("Labels") or {}
     settings = details.get("NetworkSettings") or {}
@@ -51,7 +90,7 @@ def _bindings(ports: Mapping[str, Any]) -> tuple[PortBinding, ...]:
         number, _, protocol = target.partition("/")
         for host in hosts or ():
             host_port = host.get("HostPort") or ""
-            if host_port.isdigit() and int(host_port):
+            if _PORT.fullmatch(host_port) and 0 < int(host_port) <= HIGHEST_PORT:
                 address = _all_addresses_as_none(host.get("HostIp") or "")
                 found.add(PortBinding(address, int(host_port), int(number), Protocol(protocol or "tcp")))
     return tuple(sorted(found))

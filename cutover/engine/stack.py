@@ -18,6 +18,7 @@ from cutover.engine.address import EngineAddress
 from cutover.engine.daemon import see_engine
 from cutover.engine.words import last_words
 from cutover.errors import EngineError, RefusedError
+from cutover.files import UNREADABLE
 
 LOOK_S = 120.0
 """A command that changes nothing may take so long; 0.2 s are usual."""
@@ -83,15 +84,14 @@ class Stack:
                 evidence=last_words(done.stderr),
                 hint=f"docker compose {' '.join(f'-f {shlex.quote(str(f))}' for f in self.source.files)} config -q",
             )
-        model: dict[str, Any] = json.loads(done.stdout)
+        model = read_model(done.stdout)
         _see_names(model)
         return model
 
     def as_written(self) -> dict[str, Any]:
         """Return the model with every `${VARIABLE}` as the files have it; empty where Compose cannot tell it so."""
         done = self.ask("config", "--no-interpolate", "--format", "json", profiles=("*",))
-        model: dict[str, Any] = json.loads(done.stdout) if done.returncode == 0 else {}
-        return model
+        return read_model(done.stdout) if done.returncode == 0 else {}
 
     def environment(self) -> Mapping[str, str]:
         """Return what Compose interpolates with: the process environment and `.env`. Secret: never log it."""
@@ -180,6 +180,28 @@ class Stack:
             compose_profiles=list(self.source.profiles),
             compose_env_files=list(self.source.env_files),
         )
+
+
+def read_model(text: str) -> dict[str, Any]:
+    """Return the model that `docker compose config --format json` printed.
+
+    Raises:
+        EngineError: `compose-unreadable`: it is none.
+
+    """
+    try:
+        model: dict[str, Any] = json.loads(text)
+        services = model.get("services") or {}
+        whole = isinstance(model["name"], str) and all(isinstance(s, dict) for s in services.values())
+    except UNREADABLE:
+        whole = False
+    if not whole:
+        raise EngineError(
+            "compose-unreadable",
+            "What `docker compose config --format json` printed is no model of a project.",
+            hint="docker compose version: is it Compose v2?",
+        )
+    return model
 
 
 def _compose_error(action: str, stderr: str) -> EngineError:

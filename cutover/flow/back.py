@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from cutover.errors import RefusedError, UsageError
+from cutover.errors import NeedsHandsError, RefusedError, UsageError
 from cutover.flow.context import Context
 from cutover.flow.edge_record import load
 from cutover.flow.edge_status import edge_if_any
@@ -231,11 +231,27 @@ def _since_end(run: Run) -> tuple[Record, ...]:
 def intents_of(run: Run) -> Iterator[tuple[Step, Prior]]:
     """Yield what was begun and not wholly undone since the last end of the run."""
     undone = {r.step for r in _since_end(run) if r.kind is Kind.UNDONE}
-    causes = {step: (resource, cause) for step, _, resource, cause in run.header["steps"]}
+    causes = {step: (resource, cause) for step, _, resource, cause in run.header.get("steps", ())}
     for record in run.records:
         if record.kind is Kind.INTENT and record.step not in undone:
             resource, cause = causes.get(record.step, (record.data["resource"], ""))
             yield Step(record.step, StepKind(record.data["kind"]), resource, cause), record.data["prior"]
+
+
+def plan_in(run: Run) -> Plan:
+    """Return the plan that a run's journal begins with.
+
+    Raises:
+        NeedsHandsError: it has none.
+
+    """
+    if not run.header:
+        raise NeedsHandsError(
+            "journal-without-plan",
+            f"The journal of run {run.id} does not say what it set out to do.",
+            hint=f"look at {run.folder}: files/ holds the files as they were",
+        )
+    return Plan.from_header(run.header)
 
 
 def reopen(session: Session, run: Run) -> tuple[Context, Journal]:
@@ -247,7 +263,7 @@ def reopen(session: Session, run: Run) -> tuple[Context, Journal]:
     """
     if run.damaged:
         list(run.records)  # raises what is wrong with it
-    plan = Plan.from_header(run.header)
+    plan = plan_in(run)
     session.read_as(run.header.get("source", {}))
     ctx = session.context(plan, run, _probes(session, run, plan))
     return ctx, Journal(run.folder, session.clock)

@@ -16,7 +16,7 @@ from typing import Any
 from cutover.edge.composefile import generation_of
 from cutover.edge.shape import EdgePort, Mode, Slot
 from cutover.errors import NeedsHandsError, RefusedError, UsageError
-from cutover.files import fsync_folder, private_folder, write_atomic
+from cutover.files import UNREADABLE, fsync_folder, private_folder, write_atomic
 from cutover.flow.runs import EDGE
 from cutover.model import PortBinding, Protocol
 
@@ -41,6 +41,7 @@ class Place:
     def from_dict(cls, data: Mapping[str, Any]) -> Place:
         """Read what `as_dict` wrote."""
         targets = {int(port): int(target) for port, target in data["targets"].items()}
+        _see_texts(data["service"], data["container"], data["id"])
         return cls(data["service"], data["container"], data["id"], targets)
 
 
@@ -94,7 +95,7 @@ def port_as_dict(port: EdgePort) -> dict[str, Any]:
 def port_from_dict(data: Mapping[str, Any]) -> EdgePort:
     """Read what `port_as_dict` wrote."""
     number = int(data["port"])
-    bindings = tuple(PortBinding(ip, host, number, Protocol(protocol)) for ip, host, protocol in data["bindings"])
+    bindings = tuple(PortBinding(str(ip), int(host), number, Protocol(p)) for ip, host, p in data["bindings"])
     return EdgePort(number, Mode(data["mode"]), bindings, data.get("check_path"))
 
 
@@ -133,13 +134,14 @@ def load(state: Path, project: str) -> EdgeRecord | None:
     path = edge_folder(state, project) / NAME
     try:
         data = json.loads(path.read_bytes())
+        _see_texts(data["project"], data["image"], data["file"], *data["networks"])
         slots = {Slot(slot): Place.from_dict(place) for slot, place in data["slots"].items()}
         ports = tuple(port_from_dict(p) for p in data["ports"])
         networks, file = tuple(data["networks"]), Path(data["file"])
         return EdgeRecord(data["project"], int(data["generation"]), data["image"], file, networks, ports, slots)
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError, AttributeError, UsageError) as error:
+    except (*UNREADABLE, UsageError) as error:
         raise NeedsHandsError(
             "edge-record-damaged",
             f"{path} is not what cutover wrote: {error}.",
@@ -147,6 +149,11 @@ def load(state: Path, project: str) -> EdgeRecord | None:
             hint=f"restore the file, or take the edge away by hand (docs/edge.md); docker compose -p {project}-edge ps "
             "shows what runs",
         ) from error
+
+
+def _see_texts(*values: Any) -> None:
+    if not all(isinstance(value, str) and value for value in values):
+        raise TypeError("a name is no text")
 
 
 def save(state: Path, record: EdgeRecord) -> None:

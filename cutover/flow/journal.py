@@ -1,7 +1,8 @@
 """The journal of one run: a line per record, each fsynced before the next act, readable after any crash.
 
-A record is one JSON object on one line with a CRC-32 of the rest. Half a last line is what a crash leaves, and is
-dropped; a bad line anywhere else means that somebody touched the file.
+A record is one JSON object on one line with its number and a CRC-32 of the rest. Half a last line is what a crash
+leaves, and is dropped; a bad line anywhere else, one that is missing, or one that is there twice, means that somebody
+touched the file.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 
 from cutover.clock import Clock
 from cutover.errors import NeedsHandsError
-from cutover.files import fsync_folder
+from cutover.files import UNREADABLE, fsync_folder
 
 NAME = "journal.jsonl"
 FORMAT = 1
@@ -110,12 +111,14 @@ def read(folder: Path) -> Iterator[Record]:
     path = folder / NAME
     if not path.exists():
         return
+    expected = 0
     whole = path.read_bytes().rpartition(b"\n")[0]  # no newline after it: the crash came in the middle of the write
     for number, line in enumerate(whole.split(b"\n"), start=1):
         if not line:
             continue
         record = _parse(line)
-        if record is None:
+        expected += 1
+        if record is None or record.seq != expected:
             raise NeedsHandsError(
                 "journal-damaged",
                 f"{path}:{number} is damaged; cutover does not guess what a run did.",
@@ -131,9 +134,11 @@ def _parse(line: bytes) -> Record | None:
         crc = body.pop("crc")
         if crc != _crc(body):
             return None
-        return Record(body["seq"], body["at"], Kind(body["kind"]), body["step"], body["data"])
-    except (ValueError, KeyError, TypeError, AttributeError):
+        record = Record(body["seq"], body["at"], Kind(body["kind"]), body["step"], body["data"])
+    except UNREADABLE:
         return None
+    kinds = ((record.seq, int), (record.at, str), (record.step, str), (record.data, dict))
+    return record if all(isinstance(value, kind) for value, kind in kinds) else None
 
 
 def _crc(body: Mapping[str, Any]) -> int:

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from cutover.clock import Clock
 from cutover.errors import LockHeldError
-from cutover.files import write_atomic
+from cutover.files import UNREADABLE, write_atomic
 from cutover.flow.runs import state_folder
 
 PRIVATE = 0o600
@@ -71,5 +71,5 @@ def _who(holder: Path) -> str:
         note = json.loads(holder.read_text())
         command = " ".join(["cutover", *note["command"]])
         return f"`{command}`, process {note['pid']}, since {note['since']}"
-    except (OSError, ValueError, LookupError, TypeError):  # it is about to be written, or somebody else wrote it
+    except (OSError, *UNREADABLE):  # it is about to be written, or somebody else wrote it
         return "a process that has not said who it is yet"

@@ -6,15 +6,17 @@ import contextlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from cutover.clock import Clock
 from cutover.errors import NeedsHandsError, UsageError
-from cutover.files import private_folder, write_atomic
-from cutover.flow.journal import Kind, Record, read
+from cutover.files import UNREADABLE, private_folder, write_atomic
+from cutover.flow.journal import NAME, Kind, Record, read
 from cutover.trust import see_state_ours
 
 STATE_FOLDER = ".cutover"
@@ -53,10 +55,10 @@ class Run:
         """Return its journal.
 
         Raises:
-            NeedsHandsError: it is damaged.
+            NeedsHandsError: it is damaged, or of another version of cutover.
 
         """
-        return tuple(read(self.folder))
+        return _understood(self.folder, tuple(read(self.folder)))
 
     @cached_property
     def damaged(self) -> bool:
@@ -140,6 +142,53 @@ class Runs:
         runs = self.all()
         open_ = [r for r in runs[:-1] if r.outcome in OPEN]
         return open_ + [r for r in runs[-1:] if r.outcome in {*OPEN, "damaged"}]
+
+
+def _understood(folder: Path, records: tuple[Record, ...]) -> tuple[Record, ...]:
+    """Return records that say what this cutover writes, each where it has to be.
+
+    Raises:
+        NeedsHandsError: `journal-unknown`: they hold, and another cutover wrote them.
+
+    """
+    try:
+        for record in records:
+            _see_known(record)
+    except UNREADABLE as error:
+        raise NeedsHandsError(
+            "journal-unknown",
+            f"{folder / NAME}:{record.seq} is of another version of cutover; this one does not guess what it did.",
+            evidence=[f"{record.kind} {record.step}: {type(error).__name__}: {str(error)[:200]}"],
+            hint="use the cutover that wrote it; the run's folder holds the files as they were, under files/",
+        ) from error
+    return records
+
+
+def _see_known(record: Record) -> None:
+    """Raise one of UNREADABLE where a record does not say what it has to."""
+    from cutover.flow.plan import Plan, StepKind  # noqa: PLC0415  (they know the edge's record, which knows this module)
+
+    data = record.data
+    datetime.fromisoformat(record.at)
+    if record.kind is Kind.PLAN:
+        Plan.from_header(data)
+        for texts in (data.get("probes", []), *(data.get("source") or {}).values()):
+            _see_kind(texts, list)
+            "".join(texts)  # TypeError where one is no text
+    elif record.kind is Kind.INTENT:
+        StepKind(data["kind"])
+        _see_kind(data["prior"], dict)
+        _see_kind(data["resource"], str)
+    elif record.kind is Kind.RESULT:
+        _see_kind(data["result"], str)
+        _see_kind(data.get("stall_measured_s"), float, int, NoneType)
+    if "ready_s" in data:
+        _see_kind(data["ready_s"], float, int)
+
+
+def _see_kind(value: object, *kinds: type) -> None:
+    if not isinstance(value, kinds):
+        raise TypeError(f"{str(value)[:40]!r} is no {kinds[0].__name__}")
 
 
 def state_folder(path: Path) -> Path:

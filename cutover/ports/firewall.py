@@ -24,6 +24,8 @@ CONDITION = re.compile(
     r"! |-s |-i |-o |-m (?!tcp\b|udp\b|comment\b|multiport\b|conntrack\b)|--ctstate|--ctorigsrc|--syn"
 )
 """What makes a rule drop some packets and not others: then it may be as it should be."""
+_NUMBER = re.compile(r"[0-9]{1,5}")
+"""No more than a port has: what people write may be a range up to a billion, or a digit of another script."""
 HARMLESS = re.compile(
     r"-j (?:DROP|REJECT|LOG|NFLOG|DOCKER-ISOLATION\S*|DOCKER-USER)\b|--ctstate (?:RELATED,)?ESTABLISHED"
 )
@@ -97,5 +99,11 @@ def within(address: str, network: str) -> bool:
 def _numbers(text: str) -> Iterator[int]:
     for part in text.split(","):
         first, _, last = part.partition(":")
-        if first.isdigit():
-            yield from range(int(first), int(last or first) + 1 if (last or first).isdigit() else int(first) + 1)
+        yield from span(first, last)
+
+
+def span(first: str, last: str = "") -> range:
+    """Return the ports from `first` to `last`, the first alone where there is no last, none where it is no port."""
+    if not _NUMBER.fullmatch(first):
+        return range(0)
+    return range(int(first), int(last if _NUMBER.fullmatch(last) else first) + 1)

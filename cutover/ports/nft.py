@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from cutover.model import PortBinding
-from cutover.ports.firewall import Drop, within
+from cutover.ports.firewall import Drop, span, within
 
 TABLE = re.compile(r"^table (?P<family>\w+) (?P<name>\S+) \{")
 CHAIN = re.compile(r"^\s+chain (?P<name>\S+) \{")
@@ -95,5 +95,4 @@ def _parts(value: str) -> list[str]:
 def _numbers(value: str) -> Iterator[int]:
     for part in _parts(value):
         first, _, last = part.partition("-")
-        if first.isdigit():
-            yield from range(int(first), int(last) + 1 if last.isdigit() else int(first) + 1)
+        yield from span(first, last)

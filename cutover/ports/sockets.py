@@ -18,6 +18,7 @@ TABLES = ("net/tcp", "net/tcp6", "net/udp", "net/udp6")
 DOCKER_DNS = "127.0.0.11"
 _MAPPED = bytes(10) + b"\xff\xff"
 _FIELDS = 10
+_HIGHEST_PORT = 0xFFFF
 _TIME_WAIT = " 06 "  # no other field can read so
 
 
@@ -117,4 +118,11 @@ def _endpoint(text: str, byteorder: str) -> tuple[str, int]:
     family = {4: socket.AF_INET, 16: socket.AF_INET6}.get(len(raw))
     if family is None:
         raise ValueError("neither an IPv4 nor an IPv6 address")
-    return socket.inet_ntop(family, raw), int(port, 16)
+    return socket.inet_ntop(family, raw), _port(port)
+
+
+def _port(text: str) -> int:
+    number = int(text, 16)
+    if not 0 <= number <= _HIGHEST_PORT:
+        raise ValueError("no port")
+    return number

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from cutover.config.paths import is_found
+from cutover.errors import UsageError
 from cutover.probes.reply import Reply, excerpt
 
+MOST_SHOWN = 200
 _MISSING = object()
 
 
@@ -43,7 +45,11 @@ class FieldIs:
             seen = field(parse_json(reply.body), self.path)
         except ValueError as error:
             return str(error)
-        return None if seen == self.value else f"answered, but `{self.path}` was {excerpt(seen)}, not {self.value!r}"
+        return (
+            None
+            if seen == self.value
+            else f"answered, but `{self.path[:MOST_SHOWN]}` was {excerpt(seen)}, not {self.value[:MOST_SHOWN]!r}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +63,12 @@ class Matches:
 
     def complaint(self, reply: Reply) -> str | None:
         """Return what is wrong with the reply, None if nothing is."""
-        if re.search(self.pattern, reply.body.decode("utf-8", "replace")):
-            return None
-        return f"answered, but nothing matches {self}: {excerpt(reply.body)}"
+        try:
+            if is_found(self.pattern, reply.body.decode("utf-8", "replace")):
+                return None
+        except UsageError as error:  # it would take for ever
+            return f"answered, but {error.message}"
+        return f"answered, but nothing matches /{self.pattern[:MOST_SHOWN]}/: {excerpt(reply.body)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +129,7 @@ def field(content: object, path: str) -> str:
     for name in path.split("."):
         seen = _step(seen, name)
         if seen is _MISSING:
-            raise ValueError(f"answered, but there is no `{path}` in {excerpt(_text(content))}")
+            raise ValueError(f"answered, but there is no `{path[:MOST_SHOWN]}` in {excerpt(_text(content))}")
     return _text(seen)
 
 

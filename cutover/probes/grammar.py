@@ -83,7 +83,7 @@ def _kind(scheme: str) -> Kind:
         return Kind(scheme.lower())
     except ValueError as error:
         known = ", ".join(f"{kind}://" for kind in Kind)
-        raise _wrong(f"No probe speaks {scheme!r}; known: {known}.", Kind.ZMQ) from error
+        raise _wrong(f"No probe speaks {scheme[:40]!r}; known: {known}.", Kind.ZMQ) from error
 
 
 def _place(kind: Kind, authority: str, path: str) -> ProbeSpec:
@@ -94,10 +94,10 @@ def _place(kind: Kind, authority: str, path: str) -> ProbeSpec:
     if userinfo and kind not in (Kind.HTTP, Kind.HTTPS):
         raise _wrong(f"A user before @ means nothing to {kind}://.", kind)
     if kind in (Kind.ZMQ, Kind.TCP) and path.strip("/"):
-        raise _wrong(f"The path {path!r} means nothing to {kind}://.", kind)
+        raise _wrong(f"The path {path[:80]!r} means nothing to {kind}://.", kind)
     kept = path if kind in (Kind.HTTP, Kind.HTTPS) else ""
     if not kept.isprintable() or any(c.isspace() for c in kept):  # no HTTP request can ask for it as it is
-        raise _wrong(f"The path {path!r} has a blank or a control character; write it as %20.", kind)
+        raise _wrong(f"The path {path[:80]!r} has a blank or a control character; write it as %20.", kind)
     host = found["v6"] or found["host"] or ""
     return ProbeSpec(kind=kind, port=_port(found["port"], kind), host=host, userinfo=userinfo, path=kept)
 

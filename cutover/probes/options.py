@@ -56,7 +56,7 @@ def apply_options(spec: ProbeSpec, options: Iterable[tuple[str, str]], example: 
 
 def _check_name(kind: Kind, name: str, seen: set[str]) -> None:
     if name not in KNOWN:
-        raise ValueError(f"A {kind} probe has no option `{name}`{_suggestion(kind, name)}.")
+        raise ValueError(f"A {kind} probe has no option `{name[:40]}`{_suggestion(kind, name)}.")
     if kind not in KNOWN[name]:
         homes = ", ".join(f"{k}://" for k in Kind if k in KNOWN[name])
         raise ValueError(f"The option `{name}` means nothing to {kind}://; it belongs to {homes}.")

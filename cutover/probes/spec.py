@@ -17,6 +17,7 @@ SECRET_TEXT = re.compile(
     r"(\b(?:auth|pass|password|passwd|secret|token|api_?key)\b\s*[ =:]\s*)[^\r\n&]+", re.IGNORECASE
 )
 MASK = "***"
+JSON_BEGINS = ("{", "[", '"')
 _SAFE = "/:@!$'()*,;={}[]\"?^|<>\\`~+"
 
 
@@ -78,7 +79,7 @@ def json_length(text: str) -> int:
 
     Such a value stands in a probe's URL as it is, `&` and `%` included.
     """
-    if not text.startswith(("{", "[", '"')):
+    if not text.startswith(JSON_BEGINS):
         return 0
     try:
         return json.JSONDecoder().raw_decode(text)[1]
@@ -119,7 +120,11 @@ def _options(spec: ProbeSpec, *, masked: bool) -> list[tuple[str, str]]:
 
 
 def _escape(value: str) -> str:
-    return value if is_json(value) else quote(value, safe=_SAFE, errors="surrogateescape")
+    if is_json(value):
+        return value
+    escaped = quote(value, safe=_SAFE, errors="surrogateescape")
+    # Escaped, or with what follows behind its `&`, it may be JSON and would be taken as it stands: "a\n" in quotes.
+    return f"%{ord(value[0]):02X}{escaped[1:]}" if value.startswith(JSON_BEGINS) else escaped
 
 
 def mask_text(text: str) -> str:

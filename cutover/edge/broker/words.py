@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -104,14 +105,14 @@ class Settings:
 
         """
         told = dict(_object(data, "broker.json"))
-        ports = {int(port): str(mode) for port, mode in _object(told.pop("ports", None), "ports").items()}
+        ports = {_port(port): str(mode) for port, mode in _object(told.pop("ports", None), "ports").items()}
         if unknown := [mode for mode in ports.values() if mode not in MODES]:
             raise WordsError(f"no mode is called {unknown[0]!r}")
         try:
             rules = dict(_object(told.pop("rules", {}), "rules"))
             rules["replay"] = tuple(rules.get("replay", ()))
             hold = Hold.read(told.pop("hold", Hold().as_dict()))
-            return cls(ports=ports, rules=Rules(**rules), hold=hold, **told)
+            return cls(ports=ports, rules=_sound(Rules(**rules)), hold=hold, **told)
         except TypeError as error:
             raise WordsError(f"broker.json: {error}") from error
 
@@ -135,7 +136,7 @@ class State:
         """
         told = _object(data, "state.json")
         slots = {
-            slot: {int(port): Target.read(target) for port, target in _object(targets, slot).items()}
+            slot: {_port(port): Target.read(target) for port, target in _object(targets, slot).items()}
             for slot, targets in _object(told.get("slots", {}), "slots").items()
             if slot in SLOTS
         }
@@ -143,7 +144,8 @@ class State:
         if active not in SLOTS:
             raise WordsError(f"no slot is called {active!r}")
         hold = told.get("hold")
-        return cls(slots, active, float(told.get("share", 0.0)), None if hold is None else Hold.read(hold))
+        share = _fields({"share": told.get("share", 0.0)}, share=float)["share"]
+        return cls(slots, active, share, None if hold is None else Hold.read(hold))
 
     def as_dict(self) -> dict[str, object]:
         """Return JSON-ready data."""
@@ -172,7 +174,7 @@ def load(path: Path) -> object:
     """
     try:
         return json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise WordsError(f"{path.name} cannot be read: {error}") from error
 
 
@@ -182,6 +184,20 @@ def _object(data: object, what: str) -> Mapping[str, Any]:
     return data
 
 
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 0 < int(text[:6]) < 65536):  # noqa: PLR2004
+        raise WordsError(f"{text[:20]!r} is no port")
+    return int(text)
+
+
+def _sound(rules: Rules) -> Rules:
+    """Return rules whose parts are of the kinds that they have to be."""
+    texts = [rules.codec, rules.method, *rules.replay]
+    if not all(isinstance(text, str) for text in texts) or not isinstance(rules.error_if, dict):
+        raise WordsError("rules: codec, method and each of replay is a text, error_if an object")
+    return rules
+
+
 def _fields(data: object, **kinds: type) -> dict[str, Any]:
     told = _object(data, "it")
     found = {}
@@ -189,5 +205,10 @@ def _fields(data: object, **kinds: type) -> dict[str, Any]:
         value = told.get(name)
         if isinstance(value, bool) or not isinstance(value, (int, float) if kind is float else kind):
             raise WordsError(f"{name} should be a {kind.__name__}")
-        found[name] = kind(value)
+        try:
+            found[name] = kind(value)
+        except OverflowError as error:
+            raise WordsError(f"{name} is beyond all measure") from error
+        if found[name] != found[name] or found[name] in (math.inf, -math.inf):
+            raise WordsError(f"{name} is no number")
     return found

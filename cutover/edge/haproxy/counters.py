@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from cutover.edge.haproxy.render import RING, backend
 from cutover.edge.haproxy.state import State
 from cutover.edge.shape import EdgePort, Mode, PortStats, Sample, Slot, SlotStats
+from cutover.errors import EdgeError
 
+NUMBER = re.compile(r"-?[0-9]{1,18}")
 SWITCHED = 101
 FAILED = 500
 
@@ -31,39 +35,59 @@ class Server:
 
     def count(self, name: str) -> int:
         """Return a counter; one that HAProxy leaves empty is 0."""
-        return int(self.facts.get(name) or 0)
+        with _readable("show stat"):
+            return int(self.facts.get(name) or 0)
 
     @property
     def up(self) -> bool:
         """Say whether it would get a request; DRAIN is what HAProxy calls a living server of weight 0."""
-        return self.facts["status"].startswith(("UP", "DRAIN", "no check"))
+        return (self.facts.get("status") or "").startswith(("UP", "DRAIN", "no check"))
 
     @property
     def why_down(self) -> str:
         """Return how its health is, in HAProxy's words."""
-        said = [self.facts.get(name, "").strip() for name in ("status", "check_status", "last_chk")]
+        said = [(self.facts.get(name) or "").strip() for name in ("status", "check_status", "last_chk")]
         return ": ".join(word for word in said if word)
 
 
 def servers(answer: str) -> Mapping[tuple[str, str], Server]:
     """Return the lines of `show stat`, by backend and server."""
-    rows = csv.DictReader(answer.lstrip("# ").splitlines())
-    return {(row["pxname"], row["svname"]): Server(row) for row in rows if row.get("svname")}
+    with _readable("show stat"):
+        rows = csv.DictReader(answer.lstrip("# ").splitlines())
+        return {(row["pxname"], row["svname"]): Server(row) for row in rows if row.get("svname")}
 
 
 def held_by_port(answer: str) -> Mapping[int, Held]:
     """Return what `cutover held` answers."""
     found: dict[int, Held] = {}
-    for line in filter(str.strip, answer.splitlines()):
-        port, held, over, late = map(int, line.split())  # a port has a line for each of its queues
-        before = found.get(port, Held())
-        found[port] = Held(before.held + held, before.overflowed + over, before.rejected + late)
+    with _readable("cutover held"):
+        for line in filter(str.strip, answer.splitlines()):
+            port, held, over, late = map(int, line.split())  # a port has a line for each of its queues
+            before = found.get(port, Held())
+            found[port] = Held(before.held + held, before.overflowed + over, before.rejected + late)
     return found
+
+
+@contextmanager
+def _readable(asked: str) -> Iterator[None]:
+    """Name the question whose answer makes no sense.
+
+    Raises:
+        EdgeError: `edge-garbled`.
+
+    """
+    try:
+        yield
+    except (ValueError, KeyError, csv.Error) as error:
+        raise EdgeError(
+            "edge-garbled", f"What HAProxy answered to `{asked}` cannot be read: {error}.", hint="cutover edge status"
+        ) from error
 
 
 def port_stats(port: EdgePort, state: State, found: Mapping[tuple[str, str], Server], held: Held) -> PortStats:
     """Return the counters of a port."""
-    by_slot = {slot: found[backend(port.port), slot.value] for slot in Slot}
+    with _readable("show stat"):
+        by_slot = {slot: found[backend(port.port), slot.value] for slot in Slot}
     return PortStats(
         port=port.port,
         active=state.active,
@@ -104,6 +128,8 @@ def samples(lines: Iterable[str]) -> Iterator[Sample]:
     for line in lines:
         words = line.split()
         if len(words) != 10 or words[0] != RING or words[2] not in (Slot.A, Slot.B):  # noqa: PLR2004
+            continue
+        if not all(NUMBER.fullmatch(word) for word in (words[1], *words[3:7])):
             continue
         connect, first, rest, status = (int(word) for word in words[3:7])
         # A tunnel's end says nothing about how fast it was opened; neither does that of a client who left.

@@ -10,7 +10,7 @@ from typing import Any
 
 from cutover.edge.shape import Hold, Slot, Target, Targets
 from cutover.errors import EdgeError, UsageError
-from cutover.files import write_atomic
+from cutover.files import UNREADABLE, write_atomic
 
 FILE = "state.json"
 
@@ -60,7 +60,7 @@ def load(folder: Path) -> State:
     path = folder / FILE
     try:
         return _parsed(json.loads(path.read_bytes()))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, UsageError) as error:
+    except (OSError, *UNREADABLE, UsageError) as error:
         raise EdgeError(
             "edge-state-unreadable",
             f"What the edge was told last cannot be read: {error}.",
@@ -88,7 +88,14 @@ def _parsed(told: dict[str, Any]) -> State:
         active=Slot(told["active"]),
         slots=slots,
         ways=frozenset(Slot(s) for s in told["ways"]),
-        share_percent=float(told["share_percent"]),
-        hold=Hold(**told["hold"]) if told["hold"] else None,
-        alone=Hold(**told["alone"]) if told.get("alone") else None,
+        share_percent=_share(told["share_percent"]),
+        hold=Hold.told(told["hold"]) if told["hold"] else None,
+        alone=Hold.told(told["alone"]) if told.get("alone") else None,
     )
+
+
+def _share(told: Any) -> float:
+    share = float(told)
+    if not 0 <= share <= 100:  # noqa: PLR2004  (NaN neither)
+        raise ValueError(f"{told} is no share")
+    return share

@@ -24,6 +24,7 @@ _ADDRESSES, _PROTOCOL = 1, 2
 _NUMBER, _SOURCE_PORT, _TARGET_PORT = 1, 2, 3
 _SOURCES, _TARGETS = (1, 3), (2, 4)
 _NESTED = 0x8000
+_PORT = struct.Struct("!H")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +76,15 @@ def _delete(netlink: Netlink, original: bytes, zone: bytes | None) -> None:
 
 
 def parsed(data: bytes) -> Tuple | None:
-    """Return a tuple from its attributes, None for what is not TCP."""
+    """Return a tuple from its attributes, None for what is not TCP, or not whole."""
     found = attributes(data)
     addresses, protocol = attributes(found.get(_ADDRESSES, b"")), attributes(found.get(_PROTOCOL, b""))
     if protocol.get(_NUMBER) != bytes([socket.IPPROTO_TCP]):
         return None
-    source_port, target_port = (struct.unpack("!H", protocol[p])[0] for p in (_SOURCE_PORT, _TARGET_PORT))
-    source = next(addresses[k] for k in _SOURCES if k in addresses)
-    target = next(addresses[k] for k in _TARGETS if k in addresses)
-    return Tuple(protocol[_NUMBER][0], source, target, source_port, target_port)
+    ports = [protocol.get(p, b"") for p in (_SOURCE_PORT, _TARGET_PORT)]
+    source = next((addresses[k] for k in _SOURCES if k in addresses), None)
+    target = next((addresses[k] for k in _TARGETS if k in addresses), None)
+    if source is None or target is None or any(len(port) != _PORT.size for port in ports):
+        return None
+    source_port, target_port = (_PORT.unpack(port)[0] for port in ports)
+    return Tuple(socket.IPPROTO_TCP, source, target, source_port, target_port)

@@ -58,6 +58,8 @@ def _messages(data: bytes) -> Iterator[tuple[int, int, bytes]]:
     at = 0
     while at + _HEADER.size <= len(data):
         length, kind, _, number, _ = _HEADER.unpack_from(data, at)
+        if length < _HEADER.size:  # it would be read again and again
+            return
         yield kind, number, data[at + _HEADER.size : at + length]
         at += (length + 3) & ~3
 

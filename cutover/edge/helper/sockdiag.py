@@ -94,7 +94,7 @@ class SockDiag:
         states = sum(1 << state for state in UNDER_WAY)
         for family in FAMILIES:
             found = self._ask(SOCK_DIAG_BY_FAMILY, DUMP, family, bytes(48), states)
-            yield from (c for c in map(_parsed, found) if c.port in ports)
+            yield from (c for c in map(_parsed, found) if c is not None and c.port in ports)
 
     def one(self, key: tuple[int, bytes]) -> Connection | None:
         """Return a connection as it is now, None where it is gone."""
@@ -121,7 +121,10 @@ class SockDiag:
         return self._netlink.ask(kind, flags, body)
 
 
-def _parsed(payload: bytes) -> Connection:
+def _parsed(payload: bytes) -> Connection | None:
+    """Return a socket, None for a message that is cut short."""
+    if len(payload) < _MESSAGE.size:
+        return None
     family, state, _, _, ident, _, unread, unacknowledged, _, inode = _MESSAGE.unpack_from(payload)
     port, _, _, peer = _ID.unpack_from(ident)
     info = attributes(payload[_MESSAGE.size :]).get(INET_DIAG_INFO, b"")

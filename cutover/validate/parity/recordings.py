@@ -34,7 +34,8 @@ def read_recording(path: Path) -> Iterator[tuple[int, Case]]:
     except FileNotFoundError as error:
         raise UsageError("no-such-file", f"{path} is not there.", hint="cutover record writes one") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError("recording-unreadable", f"{path} cannot be read: {error}") from error
+        hint = "is it a recording in UTF-8, as cutover record writes it, and may this user read it?"
+        raise UsageError("recording-unreadable", f"{path} cannot be read: {error}", hint=hint) from error
 
 
 def _read(path: Path, number: int, line: str) -> Iterator[tuple[int, Case]]:

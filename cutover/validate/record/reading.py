@@ -44,7 +44,7 @@ def read_recording(path: Path) -> Recording:
         lines = path.read_bytes().splitlines()
     except OSError as error:
         message = f"The recording {path} cannot be read: {error.strerror}."
-        raise UsageError("recording-unreadable", message) from error
+        raise UsageError("recording-unreadable", message, hint="cutover record -o FILE makes one") from error
     header = _object(lines[0]) if lines else None
     if header is None or "recording" not in header:
         hint = 'cutover record -o FILE makes one; its first line is {"recording": 1, ...}'
@@ -82,6 +82,14 @@ def _exchange(line: bytes) -> Exchange | None:
         case=case,
         reply=reply if isinstance(reply, dict) else {},
         at=str(value.get("at", "")),
-        elapsed_s=float(elapsed) if isinstance(elapsed, int | float) else 0.0,
+        elapsed_s=_seconds(elapsed),
         masked=bool(value.get("masked")),
     )
+
+
+def _seconds(told: object) -> float:
+    """Return a duration, 0 for what is none: more digits than a number of seconds can have are not."""
+    try:
+        return float(told) if isinstance(told, int | float) else 0.0
+    except OverflowError:
+        return 0.0

@@ -12,6 +12,7 @@ import pytest
 from cutover.errors import ExitCode, UsageError
 from cutover.flow.journal import Journal, Kind
 from cutover.flow.runs import Result, Run, Runs, state_folder
+from tests.unit.flow.stage import PLAN
 from tests.unit.flow.world import START, FakeClock
 
 STEP = {"kind": "backup", "resource": "f", "prior": {}}
@@ -23,14 +24,15 @@ def run_of(folder: Path, script: str) -> Run:
     journal = Journal(folder, FakeClock())
     for word in script.split():
         if word == "plan":
-            journal.write(Kind.PLAN, green="old", blue="new")
+            journal.write(Kind.PLAN, **PLAN.header())
         elif word == "failed":
             journal.write(Kind.FAILED, error=None)
         elif word.startswith("="):
             journal.write(Kind.RESULT, result=word[1:])
         else:
             kind = {"+": Kind.INTENT, "-": Kind.UNDO}.get(word[0], Kind.DONE)
-            journal.write(Kind.UNDONE if word.startswith("--") else kind, word.lstrip("+-"))
+            data = STEP if kind is Kind.INTENT else {}
+            journal.write(Kind.UNDONE if word.startswith("--") else kind, word.lstrip("+-"), **data)
     return Run(folder)
 
 
