@@ -22,7 +22,8 @@ from cutover.trust import read_file
 M = TypeVar("M", bound=BaseModel)
 MOST_VALUES = 100_000
 """As many as a file may have with its aliases unfolded: a dozen lines can be made to stand for billions."""
-DEEPEST = 100
+DEEPEST = 150
+"""Deeper than a message may be that stands in a step of a suite: that is told with its line."""
 _EXAMPLE = "cutover init --print shows an example"
 
 

@@ -34,7 +34,7 @@ def script(place: Path, text: str) -> None:
 
 def test_a_service_called_like_an_option_is_refused(docker: Path) -> None:
     """Compose takes such a name; on its command line `up -d --remove-orphans` would mean something else."""
-    script(docker, f"echo '{json.dumps({'services': {'web': {}, '--remove-orphans': {}}})}'")
+    script(docker, f"echo '{json.dumps({'name': 'p', 'services': {'web': {}, '--remove-orphans': {}}})}'")
     with pytest.raises(RefusedError, match="'--remove-orphans'") as caught:
         STACK.config()
     assert caught.value.reference == "odd-name"
