@@ -40,7 +40,7 @@ static int of_ours(int fd) {
     ssize_t length = readlink(link, path, sizeof path - 1);
     if (length <= 0) return 0;
     path[length] = 0;
-    return below(path);
+    return path[0] == '/' && below(path);  /* not a socket, a pipe or an event */
 }
 
 /* Say whether this call is to fail. */
