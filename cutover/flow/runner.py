@@ -19,6 +19,7 @@ from cutover.flow.signals import Interrupted, deferred
 from cutover.flow.steps import HANDLERS
 from cutover.flow.steps.base import Prior, undoes_nothing
 from cutover.flow.steps.rolled import tell_what_files_ask
+from cutover.flow.steps.serve import have_green_run
 from cutover.model import Colour
 from cutover.probes import ProbeSpec
 
@@ -178,7 +179,11 @@ class Runner:
             failure = failure or wrong
             if wrong is not None and step.kind is not StepKind.EDIT_FILES:
                 return failure
-        return failure or self._guarded(lambda: prove_outside(self._ctx, Colour.GREEN, timeout_s=30.0))
+        return failure or self._guarded(self._see_green_serve)
+
+    def _see_green_serve(self) -> None:
+        have_green_run(self._ctx)
+        prove_outside(self._ctx, Colour.GREEN, timeout_s=30.0)
 
     def _undo(self, step: Step, prior: Prior) -> CutoverError | None:
         report, began = self._reports[step.id], self._ctx.clock.monotonic()

@@ -22,7 +22,12 @@ class Health(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
-        """Say how this service is, and what was asked."""
+        """Say how this service is, and what was asked; what is to be kept is on the disk before it is acknowledged."""
+        if self.path.startswith("/keep/"):
+            with open("/data/kept", "a") as kept:
+                kept.write(f"{self.path.removeprefix('/keep/')}\n")
+                kept.flush()
+                os.fsync(kept.fileno())
         body = json.dumps({"status": STATUS, "name": WHO, "path": self.path}).encode()
         self.send_response(503 if FAIL == "unhealthy" else 200)
         self.send_header("Content-Length", str(len(body)))

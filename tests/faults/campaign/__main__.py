@@ -1,0 +1,52 @@
+"""A campaign: `python -m tests.faults.campaign --results FILE [--only WORLD] [--workers N] [--minutes M] [--seed S]`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from cutover.edge.image import edge_image_name
+from tests.faults.campaign.worker import VERBS, Worker
+from tests.faults.campaign.worlds import ROOT
+
+
+def main() -> int:
+    """Fight, or be one of the workers that do."""
+    given = _parsed()
+    if given.share:
+        number, _, count = given.share.partition("/")
+        share = int(number), int(count)
+        for kind in given.only or VERBS:
+            end = time.monotonic() + given.minutes * 60
+            Worker(kind, edge_image_name(), given.results, given.seed, share).work(end, given.match)
+        return 0
+    shim = given.results.with_suffix(".shim.so")
+    source = Path(__file__).with_name("shim.c")
+    subprocess.run(["gcc", "-shared", "-fPIC", "-O2", "-Wall", "-o", shim, source, "-ldl"], check=True)
+    environ = {**os.environ, "LD_PRELOAD": str(shim)}
+    command = [sys.executable, "-m", "tests.faults.campaign", *sys.argv[1:]]
+    workers = [
+        subprocess.Popen([*command, "--share", f"{n}/{given.workers}"], cwd=ROOT, env=environ)
+        for n in range(given.workers)
+    ]
+    return max(worker.wait() for worker in workers)
+
+
+def _parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="faults")
+    parser.add_argument("--results", type=lambda p: Path(p).resolve(), required=True)
+    parser.add_argument("--only", action="append", choices=list(VERBS))
+    parser.add_argument("--workers", type=int, default=3)
+    parser.add_argument("--minutes", type=float, default=600.0, help="of each world and worker")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--match", default="", help="only injections with this in their ID")
+    parser.add_argument("--share", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,155 @@
+"""What is done to the world while a verb of cutover stands still: as an Engine, an administrator or a kernel would."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from tests.faults.campaign.worlds import World
+
+PAUSED_S = 3.0
+COMMENT = "# edited by hand\n"
+HOG = "import mmap; [mmap.mmap(-1, 1 << 22).write(b'x' * (1 << 22)) for _ in range(4096)]"
+
+
+@dataclass
+class Deed:
+    """One act: what is done, and what takes it back before the recovery, as whoever did it would."""
+
+    world: World
+    name: str
+    told: list[str] = field(default_factory=list)
+
+    def do(self) -> None:
+        """Do it."""
+        DEEDS[self.name](self)
+
+    @contextlib.contextmanager
+    def undone(self) -> Iterator[None]:
+        """Take back, after the block, what a recovery cannot know of: the edit."""
+        yield
+        file = self.world.rig.file
+        if self.name == "edited-by-hand":
+            text = file.read_text()
+            assert text.endswith(COMMENT), "the edit was lost"
+            file.write_text(text.removesuffix(COMMENT))
+
+
+def _containers(deed: Deed, *services: str) -> list[str]:
+    found = [deed.world.rig.container(s) for s in services]
+    return [c["Id"] for c in found if c is not None and c["State"]["Running"]]
+
+
+def _edges(deed: Deed) -> list[str]:
+    label = f"--filter=label=io.cutover.project={deed.world.rig.project}"
+    return _docker("ps", "-q", label).split()
+
+
+def _docker(*words: str) -> str:
+    return subprocess.run(["docker", *words], capture_output=True, text=True, check=False, timeout=60).stdout
+
+
+def _kill(*services: str) -> Callable[[Deed], None]:
+    def act(deed: Deed) -> None:
+        for container in _containers(deed, *services):
+            _docker("kill", container)
+
+    return act
+
+
+def _crash(*services: str) -> Callable[[Deed], None]:
+    """Kill the process and not the container: its restart policy brings it back."""
+
+    def act(deed: Deed) -> None:
+        for container in _containers(deed, *services):
+            pid = int(_docker("inspect", "--format={{.State.Pid}}", container) or 0)
+            if pid:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+    return act
+
+
+def _remove(*services: str) -> Callable[[Deed], None]:
+    def act(deed: Deed) -> None:
+        for container in _containers(deed, *services):
+            _docker("rm", "-f", container)
+
+    return act
+
+
+def _pause(*services: str) -> Callable[[Deed], None]:
+    def act(deed: Deed) -> None:
+        paused = _containers(deed, *services)
+        for container in paused:
+            _docker("pause", container)
+        threading.Timer(PAUSED_S, lambda: [_docker("unpause", c) for c in paused]).start()
+
+    return act
+
+
+def _oom(*services: str) -> Callable[[Deed], None]:
+    """Have the kernel find no memory for the container, and take its first process."""
+
+    def act(deed: Deed) -> None:
+        for container in _containers(deed, *services):
+            pid = int(_docker("inspect", "--format={{.State.Pid}}", container) or 0)
+            with contextlib.suppress(OSError):
+                with open(f"/proc/{pid}/oom_score_adj", "w") as score:
+                    score.write("1000")
+                _docker("update", "--memory=96m", "--memory-swap=96m", container)
+                _docker("exec", container, "python3", "-c", HOG)
+                _docker("update", "--memory=4g", "--memory-swap=4g", container)
+
+    return act
+
+
+def _kill_edge(deed: Deed) -> None:
+    for container in _edges(deed):
+        _docker("kill", container)
+
+
+def _remove_network(deed: Deed) -> None:
+    name = f"0-cutover-{deed.world.rig.project}"
+    for container in _docker("network", "inspect", "--format={{range .Containers}}{{.Name}} {{end}}", name).split():
+        _docker("network", "disconnect", "-f", name, container)
+    _docker("network", "rm", name)
+
+
+def _edit(deed: Deed) -> None:
+    with deed.world.rig.file.open("a") as file:
+        file.write(COMMENT)
+
+
+def _another(verb: str) -> Callable[[Deed], None]:
+    def act(deed: Deed) -> None:
+        told = deed.world.run(deed.world.command(verb))
+        deed.told.append(f"{verb}: {told.code} {told.err[-300:]}")
+        assert told.code == 1, f"two at once: {told}"
+        assert "lock-held" in told.err, told
+
+    return act
+
+
+DEEDS: dict[str, Callable[[Deed], None]] = {
+    "green-killed": _kill("old"),
+    "blue-killed": _kill("new"),
+    "green-crashed": _crash("old"),
+    "blue-crashed": _crash("new"),
+    "green-removed": _remove("old"),
+    "blue-removed": _remove("new"),
+    "both-paused": _pause("old", "new"),
+    "green-oom": _oom("old"),
+    "blue-oom": _oom("new"),
+    "edge-killed": _kill_edge,
+    "park-network-removed": _remove_network,
+    "edited-by-hand": _edit,
+    "second-swap": _another("swap"),
+    "second-rollback": _another("rollback"),
+    "second-recover": _another("recover"),
+}

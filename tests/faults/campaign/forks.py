@@ -1,0 +1,166 @@
+"""Verbs of cutover in forks of a process that has loaded everything: a campaign need not load Python a thousand times."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import itertools
+import os
+import select
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cutover.cli.act
+import cutover.cli.canary
+import cutover.cli.render
+import cutover.flow.back
+import cutover.flow.edge_settle
+import cutover.flow.edge_upgrade
+import cutover.flow.swap  # noqa: F401  (as above)
+import python_on_whales  # noqa: F401  (is loaded when it is needed: 180 ms)
+from cutover.cli.main import main
+from tests.faults.campaign.points import arm
+
+SHIM_MODES = {"count": 1, "fail": 2, "tear": 3, "clock": 4}
+_numbers = itertools.count()
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a verb ended: exit code (negative: by that signal), what it said, the places it came by, how long it took."""
+
+    code: int
+    out: str
+    err: str
+    places: tuple[str, ...]
+    seconds: float
+
+    @property
+    def killed(self) -> bool:
+        """Say whether it was killed."""
+        return self.code == -signal.SIGKILL
+
+
+@dataclass(frozen=True)
+class Kill:
+    """When a verb is to die: at a place, or after a time in seconds; alone, or with its group."""
+
+    place: int | None = None
+    after_s: float | None = None
+    group: bool = False
+
+
+@dataclass(frozen=True)
+class Halt:
+    """A verb is to stand still at a place while something is done to its world, and to go on then."""
+
+    place: int
+    act: Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Disk:
+    """What the disk does at the N-th write below the project: `how` is one of SHIM_MODES, `error` an errno's name."""
+
+    how: str
+    at: int = 0
+    error: str = ""
+    once: bool = False
+
+
+Fault = Kill | Halt | Disk | None
+
+
+def run(args: list[str], folder: Path, environ: dict[str, str], fault: Fault = None, timeout_s: float = 180) -> Ended:
+    """Run a verb in a fork, with a fault. A Kill without a place lists the places, a Disk that counts the writes."""
+    told, tell = os.pipe()
+    said = f"said-{next(_numbers)}"
+    says = folder.parent / f"{said}.out", folder.parent / f"{said}.err"
+    began = time.monotonic()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child = os.fork()
+    if child == 0:
+        os.close(told)
+        _be(args, folder, environ, fault, tell, says)
+    os.close(tell)
+    labels = _heard(child, told, fault, began, timeout_s)
+    _, status = os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(status)
+    seconds = time.monotonic() - began
+    out, err = (path.read_text(errors="replace") for path in says)
+    for path in says:
+        path.unlink()
+    return Ended(code, out, err, tuple(labels.splitlines()), seconds)
+
+
+def _heard(child: int, told: int, fault: Fault, began: float, timeout_s: float) -> str:
+    """Read what the child tells until it ends, and kill it when its time has come, or do what it stands still for."""
+    chunks, alive = [], os.pidfd_open(child)
+    after = fault.after_s if isinstance(fault, Kill) and fault.after_s is not None else timeout_s
+    try:
+        while True:
+            left = max(0.0, began + after - time.monotonic())
+            ready = select.select([told, alive], [], [], left)[0]
+            if not ready:
+                group = isinstance(fault, Kill) and fault.group
+                os.killpg(child, signal.SIGKILL) if group else os.kill(child, signal.SIGKILL)
+                after = timeout_s
+            elif told in ready and (chunk := os.read(told, 65536)):
+                chunks.append(chunk)
+                if isinstance(fault, Halt):
+                    os.waitpid(child, os.WUNTRACED)
+                    fault.act()
+                    os.kill(child, signal.SIGCONT)
+            elif alive in ready:
+                return b"".join(chunks).decode()
+    finally:
+        os.close(told)
+        os.close(alive)
+
+
+def _be(
+    args: list[str], folder: Path, environ: dict[str, str], fault: Fault, tell: int, says: tuple[Path, Path]
+) -> None:
+    """Be the verb, in the child, and never return."""
+    code = 70
+    try:
+        os.setsid()
+        os.chdir(folder)
+        os.environ.clear()
+        os.environ.update(environ)
+        for number, path in enumerate(says, start=1):
+            os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        sys.argv = ["cutover", *args]
+        _suffer(fault, tell, folder)
+        main()
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:  # noqa: BLE001  (whatever it is, it belongs into what the verb said)
+        traceback.print_exc()
+    finally:
+        try:
+            if isinstance(fault, Disk) and fault.how == "count":
+                os.write(tell, f"{ctypes.CDLL(None).fault_count()}\n".encode())
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:
+            os._exit(code)
+
+
+def _suffer(fault: Fault, tell: int, folder: Path) -> None:
+    if isinstance(fault, Kill) and fault.after_s is None:
+        arm(fault.place, tell, signal.SIGKILL, group=fault.group)
+    elif isinstance(fault, Halt):
+        arm(fault.place, tell, signal.SIGSTOP)
+    elif isinstance(fault, Disk):
+        number = getattr(errno, fault.error) if fault.error else 0
+        below = os.fsencode(str(folder.resolve()))
+        ctypes.CDLL(None).fault_arm(below, SHIM_MODES[fault.how], fault.at, number, int(fault.once))

@@ -1,0 +1,232 @@
+"""The worlds of a campaign: a stack, who must serve it after a recovery, and what must not be left behind."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cutover.flow.lock import holder_of
+from tests.faults.campaign import forks
+from tests.faults.campaign.forks import Ended, Fault
+from tests.scenarios import edge_crash_world
+from tests.scenarios.conftest import bare_rig
+from tests.scenarios.edge_crash_world import PatientRig, files, one
+from tests.scenarios.edge_world import made
+from tests.scenarios.rig import HERE, Rig
+
+ROOT = HERE.parent.parent
+DATA = '    volumes: ["./server.py:/srv/server.py:ro", "data:/data"]\n'
+HEALTHCHECK = re.compile(r"    healthcheck:\n(      .*\n)+")
+"""A Python that starts in each container every second would be most of what the machine does."""
+EDGE = {"adopt", "edge", "exclusive"}
+
+
+@dataclass
+class Client:
+    """A client in a process of its own; `log` is what it wrote."""
+
+    rig: Rig
+    log: Path
+    process: subprocess.Popen | None = None
+
+    def start(self) -> None:
+        """Begin to ask, numbers from 1 on."""
+        self.log.unlink(missing_ok=True)
+        command = [sys.executable, "-m", "tests.faults.campaign.client", str(self.rig.http), str(self.rig.zmq)]
+        self.process = subprocess.Popen([*command, str(self.log)], cwd=ROOT, stdin=subprocess.PIPE)
+
+    def stop(self) -> None:
+        """Ask no more."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.communicate()
+            self.process = None
+
+    def lines(self, since: float = 0.0) -> list[list[str]]:
+        """Return what was written since a time: when, kind, number, ok or failed, who or why."""
+        whole = self.log.read_text() if self.log.exists() else ""
+        split = [line.split() for line in whole[: whole.rfind("\n") + 1].splitlines()]
+        return [words for words in split if float(words[0]) >= since]
+
+
+@dataclass
+class World:
+    """One stack in which a campaign is fought. `kind`: relink, recreate, adopt, edge or exclusive."""
+
+    kind: str
+    edge_image: str
+    rig: Rig = field(init=False)
+    files: tuple[dict[str, Any], dict[str, Any]] = field(init=False)
+    client: Client = field(init=False)
+    serving: str = "old"
+    start_s: float = 0.0
+
+    def up(self) -> None:
+        """Make it: green serves, a client asks, the edited files are known."""
+        folder = Path(tempfile.mkdtemp(prefix="cutover-faults-")) / "project"
+        folder.mkdir()
+        if self.kind in EDGE:
+            self.rig = made(PatientRig, self.edge_image, folder)
+        else:
+            self.rig = bare_rig(folder)
+            self.rig.write()
+            settings = folder / "cutover.yaml"
+            settings.write_text(settings.read_text().replace("strategy: relink", f"strategy: {self.kind}"))
+        text = self.rig.file.read_text().replace('    volumes: ["./server.py:/srv/server.py:ro"]\n', DATA)
+        text = HEALTHCHECK.sub("", text)
+        self.rig.file.write_text(f"{text}\nvolumes:\n  data: {{}}\n")
+        self.rig.up()
+        self.start_s = self._time_start()
+        before = files(self.rig)
+        self._must(["swap", "--observe", "0"])
+        after = files(self.rig)
+        if self.stands:
+            self._must(["swap", "--observe", "0", "--green", "new", "--blue", "old", "--commit"])
+            before = after = files(self.rig)
+        else:
+            self._must(["rollback"])
+        self.files = before, after
+        self.serving = "old"
+        self.client = Client(self.rig, folder.parent / "client.log")
+        self.client.start()
+
+    @property
+    def stands(self) -> bool:
+        """Say whether an edge stands in this world before anything is done."""
+        return self.kind in {"edge", "exclusive"}
+
+    def down(self) -> None:
+        """Take everything away."""
+        if hasattr(self, "client"):
+            self.client.stop()
+        if hasattr(self, "rig"):
+            self.rig.down()
+            shutil.rmtree(self.rig.folder.parent, ignore_errors=True)
+
+    def run(self, args: list[str], fault: Fault = None) -> Ended:
+        """Run a verb of cutover, with a fault."""
+        environ = {name: value for name, value in self.rig.environ().items() if name != "LD_PRELOAD"}
+        return forks.run(args, self.rig.folder, environ, fault)
+
+    def command(self, verb: str) -> list[str]:
+        """Return a verb with the options that it needs here."""
+        if verb not in {"swap", "canary"}:
+            return [verb]
+        words = ["canary", "50"] if verb == "canary" else ["swap"]
+        words += ["--observe", "0"] if verb == "swap" else []
+        words += ["--exclusive"] if self.kind == "exclusive" else []
+        other = "old" if self.serving == "new" else "new"
+        return [*words, *(["--green", self.serving, "--blue", other] if self.stands else [])]
+
+    def ready(self, verb: str) -> None:
+        """Bring it to where a verb can be called."""
+        if verb in {"rollback", "commit"}:
+            self._see_idle()
+            self._must(self.command("swap"))
+            self.serving = self._serves()
+        elif verb == "promote":
+            self._see_idle()
+            self._must(self.command("canary"))
+        else:
+            self._see_idle()
+
+    def _see_idle(self) -> None:
+        """Roll back what is done where a swap could not begin, and promise that green is `serving`."""
+        if self.stands:
+            if any(p["canary_percent"] for p in json.loads(self.run(["edge", "status", "--json"]).out)["ports"]):
+                self._must(["rollback"])
+            self.serving = self._serves()
+        elif self.rig.answers(20) == "new":
+            self._must(["rollback"])
+            self.serving = "old"
+
+    def _serves(self) -> str:
+        (name,) = one(self.rig)
+        return name
+
+    def _must(self, args: list[str]) -> None:
+        told = self.run(args)
+        assert told.code == 0, (args, told)
+
+    def _time_start(self) -> float:
+        """Return how long green takes from `docker start` to its first answer."""
+        green = self.rig.container("old")
+        assert green is not None
+        subprocess.run(["docker", "stop", "-t", "1", green["Id"]], check=True, capture_output=True)
+        began = time.monotonic()
+        subprocess.run(["docker", "start", green["Id"]], check=True, capture_output=True)
+        self.rig.wait_answer("old")
+        return time.monotonic() - began
+
+    # -- what has to hold --------------------------------------------------------------------------------------------
+
+    def check(self, verb: str, *, closely: bool) -> str:
+        """See that one colour serves, that the files are as before or after, and that nothing was left; return who.
+
+        Raises:
+            AssertionError: something of it does not hold.
+
+        """
+        if verb in {"canary", "promote"} and self.stands:  # a canary that is whole is no half-done thing
+            shares = [p["canary_percent"] for p in json.loads(self.run(["edge", "status", "--json"]).out)["ports"]]
+            if any(shares):
+                assert len(set(shares)) == 1, shares
+                self._must(["rollback"])
+        serving = self._edge_check(closely) if self.kind in EDGE else self._plain_check(closely)
+        self.see_nothing_left()
+        self.see_data()
+        self.serving = serving
+        return serving
+
+    def _edge_check(self, closely: bool) -> str:
+        world = edge_crash_world.World(self.rig, *self.files, stood=self.stands)
+        return world.check(closely=closely)
+
+    def _plain_check(self, closely: bool) -> str:
+        serving = self._serves()
+        idle = "new" if serving == "old" else "old"
+        held = self.rig.publishes(serving), self.rig.publishes(idle)
+        assert held == ({self.rig.zmq, self.rig.http}, set()), f"{serving} answers, held are {held}"
+        assert files(self.rig) == self.files[0 if serving == "old" else 1], "the files are neither as before nor after"
+        assert self.rig.leftovers() == [], self.rig.leftovers()
+        assert holder_of(self.rig.folder / ".cutover", self.rig.project) is None, "the lock is held"
+        if closely and self.rig.container("old"):
+            assert self.rig.nothing_to_do(), "docker compose up would change something"
+        return serving
+
+    def see_nothing_left(self) -> None:
+        """See that no helper, no redirect and no half-written file is there."""
+        left = [str(p) for p in self.rig.folder.rglob("*.cutover-tmp")]
+        assert left == [], left
+        end = time.monotonic() + 5
+        while left := [*self._helpers(), *self._tables()]:  # a helper sees twice a second that its cutover is gone
+            assert time.monotonic() < end, left
+            time.sleep(0.1)
+
+    def _helpers(self) -> list[str]:
+        labels = [f"label=io.cutover.project={self.rig.project}", "label=io.cutover.helper"]
+        ask = ["docker", "ps", "-a", "--format={{.Names}}", *(f"--filter={label}" for label in labels)]
+        return subprocess.run(ask, capture_output=True, text=True, check=True).stdout.split()
+
+    def _tables(self) -> list[str]:
+        if shutil.which("nft") is None:
+            return self.rig.tables() if isinstance(self.rig, PatientRig) else []
+        listed = subprocess.run(["nft", "list", "tables"], capture_output=True, text=True, check=True).stdout
+        return [line for line in listed.splitlines() if "cutover" in line and self.rig.project in line]
+
+    def see_data(self) -> None:
+        """See that every number that was acknowledged is kept, once."""
+        acknowledged = [words[2] for words in self.client.lines() if words[1] == "keep" and words[3] == "ok"]
+        ask = ["docker", "volume", "inspect", "--format={{.Mountpoint}}", f"{self.rig.project}_data"]
+        place = subprocess.run(ask, capture_output=True, text=True, check=True).stdout.strip()
+        kept = (Path(place) / "kept").read_text().split()
+        lost = set(acknowledged) - set(kept)
+        assert not lost, f"lost: {sorted(lost)[:9]}"
