@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import docker.errors
+import requests.exceptions
 from docker.utils import parse_repository_tag
 
 from cutover.engine.daemon import Daemon
@@ -19,6 +20,9 @@ SILENCE_S = 600
 """How long a build may say nothing: a package manager downloads without a word."""
 LAST_LINES = 12
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+CHUNK_BYTES = 1 << 20
+LOADED = re.compile(r"Loaded image(?: ID)?: (\S+)$")
 
 Tell = Callable[[str], None]
 
@@ -84,3 +88,37 @@ def _lines(answer: Mapping[str, Any]) -> Iterator[str]:
 
 def _failed(message: str, evidence: list[str]) -> EngineError:
     return EngineError("image-failed", message, evidence=evidence, hint="docker images; docker info")
+
+
+def exported(daemon: Daemon, references: Sequence[str]) -> Iterator[bytes]:
+    """Yield one tar of several images, as `docker save` writes it.
+
+    Raises:
+        EngineError: there is no such image, or the Engine failed.
+
+    """
+    what = f"Saving {', '.join(references)}"
+    api = daemon.api
+    with translated(what):  # the library's own call takes one image
+        reply = api.get(
+            f"{api.base_url}/v{api.api_version}/images/get", params={"names": list(references)}, stream=True
+        )
+        try:
+            reply.raise_for_status()
+        except requests.exceptions.HTTPError as error:
+            docker.errors.create_api_error_from_http_exception(error)
+        with reply:
+            yield from reply.iter_content(CHUNK_BYTES)
+
+
+def imported(daemon: Daemon, chunks: Iterator[bytes]) -> list[str]:
+    """Load a tar of images and return what the Engine says of each: its name with its tag, or its ID.
+
+    Raises:
+        EngineError: the Engine refuses.
+
+    """
+    said: list[str] = []
+    with translated("Loading images"):
+        _follow(daemon.api.load_image(chunks), "The images could not be loaded.", said.append)  # type: ignore[arg-type]
+    return [found[1] for line in said if (found := LOADED.match(line))]
