@@ -82,7 +82,7 @@ def save_volume(
     notes: list[str] = []
     with Carrier(daemon, errand) as carrier:
         chunks = _whole(carrier, notes)
-        stored = store(chunks, archive, f"volumes/{volume}.tar", seal=seal, tell=tell, unblock=carrier.close)
+        stored = store(chunks, archive, f"volumes/{volume}.tar", seal=seal, tell=tell, unblock=carrier.hang_up)
     return replace(stored, notes=tuple(notes[:MOST_NOTES]))
 
 
