@@ -9,13 +9,13 @@ such thing. Unpacking happens in a container that sees the volume alone, so this
 
 from __future__ import annotations
 
-import io
+import struct
 import tarfile
 from collections.abc import Iterator
 
+from cutover.backup.chunks import Chunks
 from cutover.errors import RefusedError
 
-BLOCK_BYTES = 1 << 20
 _PLAIN = {
     tarfile.REGTYPE,
     tarfile.AREGTYPE,
@@ -25,28 +25,6 @@ _PLAIN = {
     tarfile.FIFOTYPE,
 }
 _KNOWN = _PLAIN | {tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE}
-
-
-class Chunks(io.RawIOBase):
-    """A stream in pieces as a file that can be read once."""
-
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        super().__init__()
-        self._chunks = chunks
-        self._left = memoryview(b"")
-
-    def read(self, size: int = -1) -> bytes:
-        """Return `size` bytes, fewer at the end."""
-        found = []
-        while size > 0:
-            if not self._left:
-                self._left = memoryview(next(self._chunks, b""))
-                if not self._left:
-                    break
-            found.append(self._left[:size])
-            self._left = self._left[size:]
-            size -= len(found[-1])
-        return b"".join(found)
 
 
 def check_members(chunks: Iterator[bytes], *, devices: bool = False) -> int:
@@ -60,26 +38,20 @@ def check_members(chunks: Iterator[bytes], *, devices: bool = False) -> int:
     judge = Judge(devices=devices)
     count = 0
     try:
-        with tarfile.open(fileobj=stream, mode="r|", bufsize=BLOCK_BYTES, errors="surrogateescape") as tar:
-            for member in tar:
+        with tarfile.open(fileobj=stream, mode="r:", errors="surrogateescape") as tar:
+            while (member := tar.next()) is not None:
                 judge.look(member)
                 count += 1
-                tar.members.clear()  # it would remember them all
-            _only_zeros(tar)
-    except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
-        raise RefusedError(
-            "backup-no-tar", "The stream in this backup is not a whole tar.", evidence=[str(error)]
-        ) from error
+                tar.members.clear()  # type: ignore[attr-defined]  # it would remember them all
+    except (tarfile.TarError, EOFError, ValueError, OverflowError, IndexError, struct.error) as error:
+        raise _no_tar(str(error)) from error
+    if any(bytes(block).strip(b"\0") for block in stream.blocks()):
+        raise _no_tar("something follows the end of the tar, where another program might go on reading")
     return count
 
 
-def _only_zeros(tar: tarfile.TarFile) -> None:
-    """See that nothing follows the end of the tar: another program might go on reading there."""
-    rest = tar.fileobj
-    assert rest is not None
-    while block := rest.read(BLOCK_BYTES):
-        if block.strip(b"\0"):
-            raise RefusedError("backup-no-tar", "Something follows the end of the tar in this backup.")
+def _no_tar(why: str) -> RefusedError:
+    return RefusedError("backup-no-tar", "The stream in this backup is not a whole tar.", evidence=[why])
 
 
 class Judge:

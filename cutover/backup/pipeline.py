@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from time import monotonic
 
@@ -27,8 +27,9 @@ def tell_nobody(done: int, total: int | None) -> None:
 class Tally:
     """The SHA-256 and the length of a stream that passes by; tells where it stands, ten times a second at most."""
 
-    def __init__(self, tell: Tell = tell_nobody, total: int | None = None) -> None:
+    def __init__(self, tell: Tell = tell_nobody, total: int | None = None, *, hashing: bool = True) -> None:
         self._digest = sha256()
+        self._hashing = hashing
         self._tell, self._total = tell, total
         self._told = 0.0
         self.bytes = 0
@@ -40,7 +41,8 @@ class Tally:
 
     def take(self, chunk: bytes) -> None:
         """Count a piece."""
-        self._digest.update(chunk)
+        if self._hashing:
+            self._digest.update(chunk)
         self.bytes += len(chunk)
         now = monotonic()
         if now - self._told >= TELL_EVERY_S:
@@ -96,10 +98,9 @@ def _put(
     ready: queue.Queue[bytes | BaseException | None], item: bytes | BaseException | None, left: threading.Event
 ) -> None:
     while not left.is_set():
-        try:
-            return ready.put(item, timeout=1)
-        except queue.Full:
-            continue
+        with suppress(queue.Full):
+            ready.put(item, timeout=1)
+            return
 
 
 def _drain(ready: queue.Queue[bytes | BaseException | None]) -> None:

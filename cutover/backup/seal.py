@@ -151,11 +151,22 @@ def filtered(argv: list[str], chunks: Iterable[bytes], hint: str) -> Iterator[It
     """
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said)
-        trouble: list[BaseException] = []
-        feeder = threading.Thread(target=_feed, args=(process, chunks, trouble), name="cutover-filter", daemon=True)
+        feeder = _Feeder(process, chunks)
         feeder.start()
+
+        def drawn() -> Iterator[bytes]:
+            assert process.stdout
+            while chunk := process.stdout.read(CHUNK_BYTES):
+                yield chunk
+            status = process.wait()
+            feeder.join()
+            if feeder.trouble is not None:
+                raise feeder.trouble
+            if status != 0:
+                raise _failed(argv[0], status, said, hint)
+
         try:
-            with apart(_drawn(process, feeder, trouble, said, hint), unblock=process.kill) as ready:
+            with apart(drawn(), unblock=process.kill) as ready:
                 yield ready
         finally:
             process.kill()
@@ -164,37 +175,29 @@ def filtered(argv: list[str], chunks: Iterable[bytes], hint: str) -> Iterator[It
             process.stdout.close()
 
 
-def _feed(process: subprocess.Popen[bytes], chunks: Iterable[bytes], trouble: list[BaseException]) -> None:
-    assert process.stdin
-    try:
-        for chunk in chunks:
-            process.stdin.write(chunk)
-    except BrokenPipeError:
-        pass  # it says itself why it ended
-    except BaseException as error:  # noqa: BLE001  (raised again by whoever draws)
-        trouble.append(error)
-        process.kill()
-    with suppress(OSError):
-        process.stdin.close()
+class _Feeder(threading.Thread):
+    """Gives a program its input, and keeps what went wrong where the input comes from."""
+
+    def __init__(self, process: subprocess.Popen[bytes], chunks: Iterable[bytes]) -> None:
+        super().__init__(name="cutover-filter", daemon=True)
+        self._process, self._chunks = process, chunks
+        self.trouble: BaseException | None = None
+
+    def run(self) -> None:
+        """Feed it to the end of the input, or its own: then it says itself why."""
+        assert self._process.stdin
+        try:
+            with suppress(BrokenPipeError):
+                for chunk in self._chunks:
+                    self._process.stdin.write(chunk)
+        except BaseException as error:  # noqa: BLE001  (raised again by whoever draws)
+            self.trouble = error
+            self._process.kill()
+        with suppress(OSError):
+            self._process.stdin.close()
 
 
-def _drawn(
-    process: subprocess.Popen[bytes],
-    feeder: threading.Thread,
-    trouble: list[BaseException],
-    said: IO[bytes],
-    hint: str,
-) -> Iterator[bytes]:
-    assert process.stdout
-    while chunk := process.stdout.read(CHUNK_BYTES):
-        yield chunk
-    status = process.wait()
-    feeder.join()
-    if trouble:
-        raise trouble[0]
-    if status != 0:
-        said.seek(0)
-        lines = said.read().decode(errors="replace").strip().splitlines()[-_LAST_LINES:]
-        raise RefusedError(
-            "seal-failed", f"`{process.args[0]}` failed with status {status}.", evidence=lines, hint=hint
-        )  # type: ignore[index]
+def _failed(program: str, status: int, said: IO[bytes], hint: str) -> RefusedError:
+    said.seek(0)
+    lines = said.read().decode(errors="replace").strip().splitlines()[-_LAST_LINES:]
+    return RefusedError("seal-failed", f"`{program}` failed with status {status}.", evidence=lines, hint=hint)

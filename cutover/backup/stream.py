@@ -11,10 +11,13 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from enum import Enum
 from pathlib import Path
+from typing import IO, cast
 
 import zstandard
 
+from cutover.backup.chunks import Chunks
 from cutover.backup.pipeline import Tally, Tell, apart, tell_nobody
 from cutover.backup.seal import Seal, closed, opened
 from cutover.backup.stored import Stored
@@ -39,7 +42,9 @@ def store(
 ) -> Stored:
     """Write a stream to `archive/file` + ".zst" + the seal's suffix, compressed and encrypted.
 
-    `tell` hears the bytes of the stream. `unblock` makes a read of `chunks` that waits return. The file has mode 0600 and appears when all of it is on the disk.
+    `tell` hears the bytes of the stream. `unblock` makes a read of `chunks` that waits return.
+
+    The file has mode 0600 and appears when all of it is on the disk.
 
     Raises:
         RefusedError: the disk is full or cannot be written; nothing is left there.
@@ -62,7 +67,7 @@ def _compressed(chunks: Iterator[bytes]) -> Iterator[bytes]:
     packer = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).chunker(chunk_size=CHUNK_BYTES)
     for chunk in chunks:
         yield from packer.compress(chunk)
-    yield from packer.finish()
+    yield from packer.finish()  # type: ignore[no-untyped-call]
 
 
 def _write(target: Path, chunks: Iterator[bytes]) -> None:
@@ -103,13 +108,22 @@ def _unwritable(target: Path, error: OSError) -> RefusedError:
     )
 
 
+class Look(Enum):
+    """What is compared while a payload file is read."""
+
+    WHOLE = (True, True)
+    """Both hashes: of the file as stored, and of the stream within."""
+    STORED = (True, False)
+    """The hash of the file: the same file holds the same stream, whose length and zstd checksum are seen besides."""
+    AGAIN = (False, False)
+    """The length and zstd's checksum: of a file that was just read and has not changed since."""
+
+
 @contextmanager
 def reading(
-    stored: Stored, archive: Path, *, seal: Seal | None = None, tell: Tell = tell_nobody, outer: bool = True
+    stored: Stored, archive: Path, *, seal: Seal | None = None, tell: Tell = tell_nobody, look: Look = Look.WHOLE
 ) -> Iterator[Iterator[bytes]]:
-    """Give the tar stream of a payload file; its end raises where a hash is not as it was when the file was written.
-
-    `outer` says whether the SHA-256 of the file as stored is looked at as well.
+    """Give the tar stream of a payload file; its end raises where it is not what was stored.
 
     Raises:
         NeedsHandsError: the file is missing, damaged or not what was stored.
@@ -117,53 +131,53 @@ def reading(
 
     """
     path = archive / stored.file
-    seal = seal or Seal.of_file(stored.file)
-    content, kept = Tally(tell, stored.content_bytes), Tally()
+    outer, inner = look.value
+    kept = Tally(hashing=outer)
+    content = Tally(tell, stored.content_bytes, hashing=inner)
+    needs = Seal.of_file(stored.file, seal.identity if seal else None)
     with ExitStack() as stack:
-        source = stack.enter_context(apart(_read(path, stored, kept if outer else None)))
-        packed = stack.enter_context(opened(seal if stored.file.endswith((".age", ".gpg")) else None, source))
+        source = stack.enter_context(apart(_read(path, stored, kept, hashed=outer)))
+        packed = stack.enter_context(opened(needs, source))
         plain = stack.enter_context(apart(_unpacked(packed, path)))
-        yield _judged(content, plain, stored, path)
+        yield _judged(content, plain, stored, path, hashed=inner)
 
 
-def _read(path: Path, stored: Stored, tally: Tally | None) -> Iterator[bytes]:
+def _read(path: Path, stored: Stored, kept: Tally, *, hashed: bool) -> Iterator[bytes]:
     """Read a payload file; say at its end whether it is the one that was stored."""
     try:
         with path.open("rb", buffering=0) as file:
-            if os.fstat(file.fileno()).st_size != stored.stored_bytes:
-                raise damaged(
-                    path, f"it has {os.fstat(file.fileno()).st_size} bytes, stored were {stored.stored_bytes}"
-                )
+            if (size := os.fstat(file.fileno()).st_size) != stored.stored_bytes:
+                raise damaged(path, f"it has {size} bytes, stored were {stored.stored_bytes}")
             while chunk := file.read(CHUNK_BYTES):
-                if tally:
-                    tally.take(chunk)
+                kept.take(chunk)
                 yield chunk
     except OSError as error:
         raise damaged(path, f"it cannot be read: {error.strerror or error}") from error
-    if tally and tally.sha256 != stored.sha256:
-        raise damaged(path, f"stored was SHA-256 {stored.sha256}", f"found is   SHA-256 {tally.sha256}")
+    if hashed and kept.sha256 != stored.sha256:
+        raise damaged(path, f"stored was SHA-256 {stored.sha256}", f"found is   SHA-256 {kept.sha256}")
 
 
-def _unpacked(chunks: Iterator[bytes], path: Path) -> Iterator[bytes]:
-    opener = zstandard.ZstdDecompressor(max_window_size=MOST_WINDOW_BYTES).decompressobj()
+def _unpacked(packed: Iterator[bytes], path: Path) -> Iterator[bytes]:
+    """Decompress piece by piece: a little file may hold a great stream."""
+    opener = zstandard.ZstdDecompressor(max_window_size=MOST_WINDOW_BYTES)
     try:
-        for chunk in chunks:
-            if plain := opener.decompress(chunk):
+        with opener.stream_reader(cast(IO[bytes], Chunks(packed))) as reader:
+            while plain := reader.read(CHUNK_BYTES):
                 yield plain
     except zstandard.ZstdError as error:
         raise damaged(path, str(error)) from error
-    if not opener.eof:
-        raise damaged(path, "its zstd stream is cut off")
+    for _ in packed:  # to the end of the file, where its hash is compared
+        pass
 
 
-def _judged(content: Tally, chunks: Iterator[bytes], stored: Stored, path: Path) -> Iterator[bytes]:
+def _judged(content: Tally, chunks: Iterator[bytes], stored: Stored, path: Path, *, hashed: bool) -> Iterator[bytes]:
     yield from content.over(chunks)
     content.end()
-    if (content.sha256, content.bytes) != (stored.content_sha256, stored.content_bytes):
+    if content.bytes != stored.content_bytes:
+        raise damaged(path, f"its content was {stored.content_bytes} bytes and is {content.bytes}")
+    if hashed and content.sha256 != stored.content_sha256:
         raise damaged(
-            path,
-            f"its content was SHA-256 {stored.content_sha256}, {stored.content_bytes} bytes",
-            f"and is now     SHA-256 {content.sha256}, {content.bytes} bytes",
+            path, f"its content was SHA-256 {stored.content_sha256}", f"and is now     SHA-256 {content.sha256}"
         )
 
 

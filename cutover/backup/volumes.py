@@ -15,7 +15,7 @@ from cutover.backup.members import check_members
 from cutover.backup.pipeline import Tell, tell_nobody
 from cutover.backup.seal import Seal
 from cutover.backup.stored import Stored
-from cutover.backup.stream import reading, store
+from cutover.backup.stream import Look, damaged, reading, store
 from cutover.backup.tools import tool_image
 from cutover.backup.volumefacts import VolumeFacts, empty_volume, see_volume, volume_facts
 from cutover.engine.carry import PLACE, Carrier, Errand
@@ -37,11 +37,14 @@ MOST_NOTES = 20
 CHANGED = 1
 """GNU tar's status where files changed while it read them: the stream is whole, those files may not be."""
 KEPT = ("--numeric-owner", "--xattrs", "--xattrs-include=*", "--acls")
+PAX = "--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime"
+"""The same volume gives the same stream: no process number in it, and no time at which somebody read a file."""
 SAVE = (
     "tar",
     "--create",
     "--file=-",
     "--format=posix",
+    PAX,
     "--sparse",
     "--blocking-factor=512",
     *KEPT,
@@ -128,18 +131,35 @@ def restore_volume(
         EngineError: the volume is not there, or tar failed: what it unpacked is still in the volume.
 
     """
-    total = 2 * stored.content_bytes
     image = tool_image(daemon, project, image)
     _see_empty(daemon, volume, project, image)
-    check_stored(stored, archive, seal=seal, devices=devices, tell=lambda done, _: tell(done, total))
+    half = stored.content_bytes
+    before = _identity(archive / stored.file)
+    with reading(stored, archive, seal=seal, look=Look.STORED, tell=lambda done, _: tell(done, 2 * half)) as chunks:
+        check_members(chunks, devices=devices)
     rights = (*WRITES, "MKNOD") if devices else WRITES
     errand = Errand(project, image, RESTORE, role=ROLE, volume=volume, writes=True, fed=True, capabilities=rights)
     with (
-        reading(stored, archive, seal=seal, outer=False, tell=lambda done, _: tell(total // 2 + done, total)) as chunks,
+        reading(
+            stored, archive, seal=seal, look=Look.AGAIN, tell=lambda done, _: tell(half + done, 2 * half)
+        ) as chunks,
         Carrier(daemon, errand) as carrier,
     ):
         carrier.feed(chunks)
         carrier.end()
+    if _identity(archive / stored.file) != before:
+        raise damaged(
+            archive / stored.file, f"it changed while it was unpacked: what volume {volume} holds is not sure"
+        )
+
+
+def _identity(path: Path) -> tuple[int, ...]:
+    """Return what tells a file that was written to from one that was not."""
+    try:
+        info = path.stat()
+    except OSError as error:
+        raise damaged(path, f"it cannot be read: {error.strerror or error}") from error
+    return info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns
 
 
 def _see_empty(daemon: Daemon, volume: str, project: str, image: str) -> None:

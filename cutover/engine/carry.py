@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-import docker.errors
 from docker.types import LogConfig, Mount
 
 from cutover.engine.daemon import Daemon
@@ -114,6 +113,9 @@ class Carrier:
         """
         ready = bytearray()
         for content in self._received() if self._fifo is None else self._drawn(self._fifo.descriptor):
+            if not ready and len(content) >= CHUNK_BYTES // 2:
+                yield content
+                continue
             ready += content
             if len(ready) >= CHUNK_BYTES // 2:
                 yield bytes(ready)

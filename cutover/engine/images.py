@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import docker.errors
-import requests.exceptions
+import requests
 from docker.utils import parse_repository_tag
 
 from cutover.engine.daemon import Daemon
@@ -103,10 +104,7 @@ def exported(daemon: Daemon, references: Sequence[str]) -> Iterator[bytes]:
         reply = api.get(
             f"{api.base_url}/v{api.api_version}/images/get", params={"names": list(references)}, stream=True
         )
-        try:
-            reply.raise_for_status()
-        except requests.exceptions.HTTPError as error:
-            docker.errors.create_api_error_from_http_exception(error)
+        _raise(reply)
         with reply:
             yield from reply.iter_content(CHUNK_BYTES)
 
@@ -119,6 +117,22 @@ def imported(daemon: Daemon, chunks: Iterator[bytes]) -> list[str]:
 
     """
     said: list[str] = []
-    with translated("Loading images"):
-        _follow(daemon.api.load_image(chunks), "The images could not be loaded.", said.append)  # type: ignore[arg-type]
+    api = daemon.api
+    with translated("Loading images"):  # the library's own call gives up after a minute without an answer
+        reply = api.post(f"{api.base_url}/v{api.api_version}/images/load", data=chunks, stream=True, timeout=SILENCE_S)
+        _raise(reply)
+        _follow(_answers(reply), "The images could not be loaded.", said.append)
     return [found[1] for line in said if (found := LOADED.match(line))]
+
+
+def _raise(reply: requests.Response) -> None:
+    """Raise as the library does where the Engine refused."""
+    try:
+        reply.raise_for_status()
+    except requests.exceptions.HTTPError as error:
+        docker.errors.create_api_error_from_http_exception(error)
+
+
+def _answers(reply: requests.Response) -> Iterator[Mapping[str, Any]]:
+    with reply:
+        yield from (json.loads(line) for line in reply.iter_lines() if line.strip())
