@@ -16,6 +16,8 @@ from time import monotonic
 DEPTH = 4
 """Pieces of about a MiB that wait between two stages."""
 TELL_EVERY_S = 0.1
+LOOK_EVERY_S = 0.2
+"""How soon a stage that waits for another sees that all of it was stopped."""
 Tell = Callable[[int, int | None], None]
 """Is told how many bytes are done, and of how many where that is known."""
 
@@ -60,59 +62,58 @@ class Tally:
             yield chunk
 
 
+_Ready = queue.Queue[bytes | BaseException | None]
+
+
 @contextmanager
-def apart(chunks: Iterable[bytes], *, unblock: Callable[[], None] = lambda: None) -> Iterator[Iterator[bytes]]:
+def apart(
+    chunks: Iterable[bytes], *, stop: threading.Event | None = None, unblock: Callable[[], None] = lambda: None
+) -> Iterator[Iterator[bytes]]:
     """Have a stage run in a thread of its own, and give what it yields; what it raises is raised here.
 
-    The thread has ended when this is left. Where that is before the stream's end `unblock` is called first: it has to
-    make a read that waits return.
+    The thread has ended when this is left. Stages over one another share `stop`: the first that is left, at the end of
+    the stream or because of an error, stops them all. `unblock` has to make a read that waits return.
     """
-    ready: queue.Queue[bytes | BaseException | None] = queue.Queue(DEPTH)
-    left = threading.Event()
-
-    def work() -> None:
-        last: BaseException | None = None
-        try:
-            for chunk in chunks:
-                _put(ready, chunk, left)
-                if left.is_set():
-                    return
-        except BaseException as error:  # noqa: BLE001  (raised again by whoever reads)
-            last = error
-        _put(ready, last, left)
-
-    thread = threading.Thread(target=work, name="cutover-stage", daemon=True)
+    stop = stop or threading.Event()
+    ready: _Ready = queue.Queue(DEPTH)
+    thread = threading.Thread(target=_work, args=(chunks, ready, stop), name="cutover-stage", daemon=True)
     thread.start()
     try:
-        yield _taken(ready)
+        yield _taken(ready, stop)
     finally:
-        left.set()
+        stop.set()
         if thread.is_alive():
             unblock()
-        while thread.is_alive():
-            _drain(ready)
-            thread.join(0.01)
+        thread.join()
 
 
-def _put(
-    ready: queue.Queue[bytes | BaseException | None], item: bytes | BaseException | None, left: threading.Event
-) -> None:
-    while not left.is_set():
+def _work(chunks: Iterable[bytes], ready: _Ready, stop: threading.Event) -> None:
+    last: BaseException | None = None
+    try:
+        for chunk in chunks:
+            _put(ready, chunk, stop)
+            if stop.is_set():
+                return
+    except BaseException as error:  # noqa: BLE001  (raised again by whoever reads)
+        last = error
+    _put(ready, last, stop)
+
+
+def _put(ready: _Ready, item: bytes | BaseException | None, stop: threading.Event) -> None:
+    while not stop.is_set():
         with suppress(queue.Full):
-            ready.put(item, timeout=1)
+            ready.put(item, timeout=LOOK_EVERY_S)
             return
 
 
-def _drain(ready: queue.Queue[bytes | BaseException | None]) -> None:
-    try:
-        while True:
-            ready.get_nowait()
-    except queue.Empty:
-        return
-
-
-def _taken(ready: queue.Queue[bytes | BaseException | None]) -> Iterator[bytes]:
-    while (item := ready.get()) is not None:
+def _taken(ready: _Ready, stop: threading.Event) -> Iterator[bytes]:
+    while not stop.is_set():
+        try:
+            item = ready.get(timeout=LOOK_EVERY_S)
+        except queue.Empty:
+            continue
+        if item is None:
+            return
         if isinstance(item, BaseException):
             raise item
         yield item

@@ -111,7 +111,7 @@ class Seal:
 
 
 @contextmanager
-def closed(seal: Seal | None, chunks: Iterator[bytes]) -> Iterator[Iterator[bytes]]:
+def closed(seal: Seal | None, chunks: Iterator[bytes], stop: threading.Event) -> Iterator[Iterator[bytes]]:
     """Give the stream encrypted; as it is where there is no seal.
 
     Raises:
@@ -121,12 +121,14 @@ def closed(seal: Seal | None, chunks: Iterator[bytes]) -> Iterator[Iterator[byte
     if seal is None:
         yield chunks
         return
-    with filtered(seal.closing(), chunks, f"look whom `{seal.program}` knows: is '{seal.recipient}' right?") as sealed:
+    with filtered(
+        seal.closing(), chunks, f"look whom `{seal.program}` knows: is '{seal.recipient}' right?", stop
+    ) as sealed:
         yield sealed
 
 
 @contextmanager
-def opened(seal: Seal | None, chunks: Iterator[bytes]) -> Iterator[Iterator[bytes]]:
+def opened(seal: Seal | None, chunks: Iterator[bytes], stop: threading.Event) -> Iterator[Iterator[bytes]]:
     """Give the stream decrypted; as it is where there is no seal.
 
     Raises:
@@ -137,12 +139,12 @@ def opened(seal: Seal | None, chunks: Iterator[bytes]) -> Iterator[Iterator[byte
         yield chunks
         return
     key = "--identity FILE, one that it was encrypted for" if seal.program == "age" else "gpg --list-secret-keys"
-    with filtered(seal.opening(), chunks, f"look for the right key: {key}") as plain:
+    with filtered(seal.opening(), chunks, f"look for the right key: {key}", stop) as plain:
         yield plain
 
 
 @contextmanager
-def filtered(argv: list[str], chunks: Iterable[bytes], hint: str) -> Iterator[Iterator[bytes]]:
+def filtered(argv: list[str], chunks: Iterable[bytes], hint: str, stop: threading.Event) -> Iterator[Iterator[bytes]]:
     """Run a program as a filter of a stream, and give what comes out; it has ended when this is left.
 
     Raises:
@@ -166,7 +168,7 @@ def filtered(argv: list[str], chunks: Iterable[bytes], hint: str) -> Iterator[It
                 raise _failed(argv[0], status, said, hint)
 
         try:
-            with apart(drawn(), unblock=process.kill) as ready:
+            with apart(drawn(), stop=stop, unblock=process.kill) as ready:
                 yield ready
         finally:
             process.kill()

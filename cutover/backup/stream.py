@@ -9,6 +9,7 @@ import contextlib
 import errno
 import os
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from enum import Enum
@@ -54,10 +55,11 @@ def store(
     target = archive / name
     private_folder(target.parent)
     content, stored = Tally(tell), Tally()
+    stop = threading.Event()
     with ExitStack() as stack:
-        plain = stack.enter_context(apart(content.over(chunks), unblock=unblock))
-        packed = stack.enter_context(apart(_compressed(plain)))
-        sealed = stack.enter_context(closed(seal, packed))
+        plain = stack.enter_context(apart(content.over(chunks), stop=stop, unblock=unblock))
+        packed = stack.enter_context(apart(_compressed(plain), stop=stop))
+        sealed = stack.enter_context(closed(seal, packed, stop))
         _write(target, stored.over(sealed))
     content.end()
     return Stored(name, stored.sha256, stored.bytes, content.bytes, content.sha256)
@@ -135,10 +137,11 @@ def reading(
     kept = Tally(hashing=outer)
     content = Tally(tell, stored.content_bytes, hashing=inner)
     needs = Seal.of_file(stored.file, seal.identity if seal else None)
+    stop = threading.Event()
     with ExitStack() as stack:
-        source = stack.enter_context(apart(_read(path, stored, kept, hashed=outer)))
-        packed = stack.enter_context(opened(needs, source))
-        plain = stack.enter_context(apart(_unpacked(packed, path)))
+        source = stack.enter_context(apart(_read(path, stored, kept, hashed=outer), stop=stop))
+        packed = stack.enter_context(opened(needs, source, stop))
+        plain = stack.enter_context(apart(_unpacked(packed, path), stop=stop))
         yield _judged(content, plain, stored, path, hashed=inner)
 
 
@@ -161,7 +164,7 @@ def _unpacked(packed: Iterator[bytes], path: Path) -> Iterator[bytes]:
     """Decompress piece by piece: a little file may hold a great stream."""
     opener = zstandard.ZstdDecompressor(max_window_size=MOST_WINDOW_BYTES)
     try:
-        with opener.stream_reader(cast(IO[bytes], Chunks(packed))) as reader:
+        with opener.stream_reader(cast("IO[bytes]", Chunks(packed))) as reader:
             while plain := reader.read(CHUNK_BYTES):
                 yield plain
     except zstandard.ZstdError as error:
