@@ -258,7 +258,7 @@ def can_share(daemon: Daemon) -> bool:
     if not daemon.address.url.startswith("unix://"):
         return False
     where = surroundings(daemon)
-    return not (where.rootless or where.remapped or "Docker Desktop" in where.system)
+    return not (where.rootless or where.remapped or where.labelled or "Docker Desktop" in where.system)
 
 
 def _polled(descriptors: dict[int, int]) -> select.poll:

@@ -220,6 +220,8 @@ class Surroundings:
     system: str
     rootless: bool
     remapped: bool
+    labelled: bool = False
+    """SELinux keeps its containers from files that were not made for them."""
 
 
 def surroundings(daemon: Daemon) -> Surroundings:
@@ -231,6 +233,7 @@ def surroundings(daemon: Daemon) -> Surroundings:
         str(info.get("OperatingSystem") or ""),
         any("name=rootless" in o for o in options),
         any("name=userns" in o for o in options),
+        any("name=selinux" in o for o in options),
     )
 
 
