@@ -79,6 +79,8 @@ def measure(kind: str, size: int, rounds: int, image: str) -> None:
         peaks: dict[str, list[float]] = {}
         for number in range(rounds):
             one_round(source, folder, image, times, peaks, last=number == rounds - 1)
+            took = ", ".join(f"{name} {times[name][-1]:.1f} s" for name in FIGURES)
+            print(f"{kind}, round {number + 1}: {took}; load {os.getloadavg()[0]:.1f}", file=sys.stderr, flush=True)
         show(kind, used, times, peaks)
 
 
