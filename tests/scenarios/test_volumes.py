@@ -220,3 +220,21 @@ def test_an_image_comes_back_with_its_name(engine, daemon, project, tmp_path) ->
         engine.images.remove(name, force=True)
     with pytest.raises(EngineError):
         save_images(daemon, [name], tmp_path)
+
+
+def test_the_projects_own_image_does_where_the_edge_is_not_built(engine, daemon, volume, project, tmp_path) -> None:
+    """And who mounts the volume is told."""
+    source = volume()
+    key = "com.docker.compose"
+    labels = {f"{key}.project": project, f"{key}.service": "db", f"{key}.oneoff": "False"}
+    made = engine.containers.run(
+        IMAGE, ["sleep", "60"], name=f"{project}-db-1", labels=labels, volumes=[f"{source}:/data"], detach=True
+    )
+    try:
+        stored = save_volume(daemon, source, tmp_path, project=project, image="no-such-image:1")
+        facts = volume_facts(daemon, source, project=project)
+    finally:
+        made.remove(force=True)
+    assert check_stored(stored, tmp_path) == 1
+    assert facts.empty
+    assert [(u.name, u.service, u.running) for u in facts.users] == [(f"{project}-db-1", "db", True)]
