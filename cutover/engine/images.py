@@ -7,6 +7,7 @@ import json
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import docker.errors
@@ -68,6 +69,37 @@ def pull(daemon: Daemon, reference: str, tell: Tell) -> None:
             _follow(answers, f"{reference} cannot be pulled.", lambda _: None)
         except docker.errors.APIError as error:
             raise _failed(f"{reference} cannot be pulled.", [str(error.explanation or error)]) from error
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """What an image is called: by tags, and by digests under which a registry has it; every layer counts."""
+
+    tags: tuple[str, ...]
+    digests: tuple[str, ...]
+    size_bytes: int
+
+
+def facts_of(daemon: Daemon, references: Iterable[str]) -> dict[str, ImageFacts]:
+    """Return what images are called, by the reference asked for; one that is gone is left out."""
+    found = {}
+    for reference in references:
+        told = daemon.image_details(reference)
+        if told is not None:
+            tags, digests = told.get("RepoTags") or (), told.get("RepoDigests") or ()
+            found[reference] = ImageFacts(tuple(tags), tuple(digests), int(told.get("Size") or 0))
+    return found
+
+
+def tagged(reference: str) -> str:
+    """Return an image's name with its tag, `latest` where it says none, as the Engine lists it."""
+    repository, tag = parse_repository_tag(reference)
+    return f"{repository}{'@' if ':' in (tag or '') else ':'}{tag or 'latest'}"
+
+
+def sizes_of(daemon: Daemon, references: Iterable[str]) -> int:
+    """Return the bytes of all these images together; layers that they share count for each."""
+    return sum(facts.size_bytes for facts in facts_of(daemon, references).values())
 
 
 def _follow(answers: Iterable[Mapping[str, Any]], failure: str, tell: Tell) -> None:
