@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from cutover.errors import NeedsHandsError
 from cutover.files import UNREADABLE, FileState, private_folder, read_state, sha256, write_atomic
 
 MANIFEST = "manifest.json"
+Code = Callable[[bytes], bytes]
+"""What bytes become on their way into a copy, or out of one: sealed, opened, or (`bytes` itself) left as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +24,15 @@ class Saved:
     copy: Path
     state: FileState
 
-    def content(self) -> bytes:
-        """Return the saved bytes.
+    def content(self, opened: Code = bytes) -> bytes:
+        """Return the saved bytes, as they were before they were sealed.
 
         Raises:
             NeedsHandsError: the copy is no longer what was saved.
 
         """
         try:
-            content = self.copy.read_bytes()
+            content = opened(self.copy.read_bytes())
         except OSError:  # it is gone, or its name is none
             content = b""
         if sha256(content) != self.state.sha256:
@@ -44,7 +47,7 @@ class Saved:
 def save(paths: list[Path], folder: Path) -> list[Saved]:
     """Copy files into `folder`, read every copy back, and write the manifest last."""
     private_folder(folder)
-    saved = [_save(path, folder / f"{number:02}-{path.name}") for number, path in enumerate(paths)]
+    saved = [copy(path, folder / f"{number:02}-{path.name}") for number, path in enumerate(paths)]
     for one in saved:
         one.content()
     manifest = [{"path": str(s.path), "copy": s.copy.name, **s.state.as_dict()} for s in saved]
@@ -52,10 +55,11 @@ def save(paths: list[Path], folder: Path) -> list[Saved]:
     return saved
 
 
-def _save(path: Path, copy: Path) -> Saved:
+def copy(path: Path, place: Path, sealed: Code = bytes) -> Saved:
+    """Copy one file to `place`, for the owner only, and return what it was."""
     content, state = read_state(path)
-    write_atomic(copy, content, mode=0o600)
-    return Saved(path, copy, state)
+    write_atomic(place, sealed(content), mode=0o600)
+    return Saved(path, place, state)
 
 
 def load(folder: Path) -> list[Saved]:
@@ -93,7 +97,11 @@ def _told(folder: Path, said: dict[str, Any]) -> Saved:
 
 def restore(saved: Saved) -> None:
     """Put a file back as it was: bytes, mode and owner. Nothing is written where it is so already."""
-    content = saved.content()
-    if saved.path.exists() and read_state(saved.path)[1] == saved.state:
+    put_back(saved.path, saved.content(), saved.state)
+
+
+def put_back(path: Path, content: bytes, state: FileState) -> None:
+    """Have a file be what it was, `content` with its mode and owner. Nothing is written where it is so already."""
+    if path.exists() and read_state(path)[1] == state:
         return
-    write_atomic(saved.path, content, mode=saved.state.mode, owner=(saved.state.uid, saved.state.gid))
+    write_atomic(path, content, mode=state.mode, owner=(state.uid, state.gid))

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import Field
 
+from cutover.config.backup import Backup
 from cutover.config.base import Model
 from cutover.config.edge import Canary, Edge
 from cutover.config.messages import Errors
@@ -64,6 +65,7 @@ class Settings(Model):
     surface: Surface = Field(Surface(), description="how the methods of a service are found")
     edge: Edge = Field(Edge(), description="what the edge cannot see by itself")
     canary: Canary = Field(Canary(), description="when a canary may go on")
+    backup: Backup = Field(Backup(), description="what a backup before a swap holds, and which are kept")
     record: Recording = Field(Recording(), description="what a recording of live traffic leaves out")
 
 

@@ -281,8 +281,13 @@ class Daemon:
 
     def image_id(self, reference: str) -> str | None:
         """Return the ID of a local image, None where there is none of that name."""
+        details = self.image_details(reference)
+        return str(details["Id"]) if details else None
+
+    def image_details(self, reference: str) -> dict[str, Any] | None:
+        """Return what the Engine says of a local image, None where there is none of that name or ID."""
         with translated(f"Looking for image {reference}"):
             try:
-                return str(self._client.images.get(reference).id)
+                return dict(self._client.images.get(reference).attrs)
             except docker.errors.ImageNotFound:
                 return None

@@ -163,17 +163,17 @@ def start_helper(daemon: Daemon, helper: Helper, first: Mapping[str, Any]) -> Ta
         )
         try:
             params = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
-            channel = _own_socket(api.attach_socket(created["Id"], params=params))
+            channel = own_socket(api.attach_socket(created["Id"], params=params))
             api.start(created["Id"])
         except BaseException:
-            _remove(daemon, created["Id"])
+            remove_helper(daemon, created["Id"])
             raise
     talk = Talk(helper, channel)
     talk.say(first)
     return talk
 
 
-def _own_socket(attached: Any) -> socket.socket:
+def own_socket(attached: Any) -> socket.socket:
     """Return the connection that the library attached, in our own hands; what it wrapped around it is closed."""
     channel = socket.socket(fileno=os.dup(attached.fileno()))
     channel.settimeout(None)
@@ -195,11 +195,11 @@ def remove_helpers(daemon: Daemon, project: str) -> int:
     """Remove the helper containers of a project, running or not, and return how many there were."""
     found = helpers(daemon, project)
     for container_id in found:
-        _remove(daemon, container_id)
+        remove_helper(daemon, container_id)
     return len(found)
 
 
-def _remove(daemon: Daemon, container_id: str) -> None:
+def remove_helper(daemon: Daemon, container_id: str) -> None:
     """Remove a container and see it gone, also where the Engine is at it already because it ended by itself."""
     deadline = Deadline(GONE_S)
     with translated(f"Removing the helper container {container_id[:12]}"):
@@ -221,6 +221,8 @@ class Surroundings:
     system: str
     rootless: bool
     remapped: bool
+    labelled: bool = False
+    """SELinux keeps its containers from files that were not made for them."""
 
 
 def surroundings(daemon: Daemon) -> Surroundings:
@@ -232,6 +234,7 @@ def surroundings(daemon: Daemon) -> Surroundings:
         str(info.get("OperatingSystem") or ""),
         any("name=rootless" in o for o in options),
         any("name=userns" in o for o in options),
+        any("name=selinux" in o for o in options),
     )
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import docker.errors
+import requests
 from docker.utils import parse_repository_tag
 
 from cutover.engine.daemon import Daemon
@@ -19,6 +22,9 @@ SILENCE_S = 600
 """How long a build may say nothing: a package manager downloads without a word."""
 LAST_LINES = 12
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+CHUNK_BYTES = 1 << 20
+LOADED = re.compile(r"Loaded image(?: ID)?: (\S+)$")
 
 Tell = Callable[[str], None]
 
@@ -65,6 +71,37 @@ def pull(daemon: Daemon, reference: str, tell: Tell) -> None:
             raise _failed(f"{reference} cannot be pulled.", [str(error.explanation or error)]) from error
 
 
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """What an image is called: by tags, and by digests under which a registry has it; every layer counts."""
+
+    tags: tuple[str, ...]
+    digests: tuple[str, ...]
+    size_bytes: int
+
+
+def facts_of(daemon: Daemon, references: Iterable[str]) -> dict[str, ImageFacts]:
+    """Return what images are called, by the reference asked for; one that is gone is left out."""
+    found = {}
+    for reference in references:
+        told = daemon.image_details(reference)
+        if told is not None:
+            tags, digests = told.get("RepoTags") or (), told.get("RepoDigests") or ()
+            found[reference] = ImageFacts(tuple(tags), tuple(digests), int(told.get("Size") or 0))
+    return found
+
+
+def tagged(reference: str) -> str:
+    """Return an image's name with its tag, `latest` where it says none, as the Engine lists it."""
+    repository, tag = parse_repository_tag(reference)
+    return f"{repository}{'@' if ':' in (tag or '') else ':'}{tag or 'latest'}"
+
+
+def sizes_of(daemon: Daemon, references: Iterable[str]) -> int:
+    """Return the bytes of all these images together; layers that they share count for each."""
+    return sum(facts.size_bytes for facts in facts_of(daemon, references).values())
+
+
 def _follow(answers: Iterable[Mapping[str, Any]], failure: str, tell: Tell) -> None:
     """Tell each line, and raise what the Engine says went wrong: its status was 200 before it began."""
     last: deque[str] = deque(maxlen=LAST_LINES)
@@ -84,3 +121,50 @@ def _lines(answer: Mapping[str, Any]) -> Iterator[str]:
 
 def _failed(message: str, evidence: list[str]) -> EngineError:
     return EngineError("image-failed", message, evidence=evidence, hint="docker images; docker info")
+
+
+def exported(daemon: Daemon, references: Sequence[str]) -> Iterator[bytes]:
+    """Yield one tar of several images, as `docker save` writes it.
+
+    Raises:
+        EngineError: there is no such image, or the Engine failed.
+
+    """
+    what = f"Saving {', '.join(references)}"
+    api = daemon.api
+    with translated(what):  # the library's own call takes one image
+        reply = api.get(
+            f"{api.base_url}/v{api.api_version}/images/get", params={"names": list(references)}, stream=True
+        )
+        _raise(reply)
+        with reply:
+            yield from reply.iter_content(CHUNK_BYTES)
+
+
+def imported(daemon: Daemon, chunks: Iterator[bytes]) -> list[str]:
+    """Load a tar of images and return what the Engine says of each: its name with its tag, or its ID.
+
+    Raises:
+        EngineError: the Engine refuses.
+
+    """
+    said: list[str] = []
+    api = daemon.api
+    with translated("Loading images"):  # the library's own call gives up after a minute without an answer
+        reply = api.post(f"{api.base_url}/v{api.api_version}/images/load", data=chunks, stream=True, timeout=SILENCE_S)
+        _raise(reply)
+        _follow(_answers(reply), "The images could not be loaded.", said.append)
+    return [found[1] for line in said if (found := LOADED.match(line))]
+
+
+def _raise(reply: requests.Response) -> None:
+    """Raise as the library does where the Engine refused."""
+    try:
+        reply.raise_for_status()
+    except requests.exceptions.HTTPError as error:
+        docker.errors.create_api_error_from_http_exception(error)
+
+
+def _answers(reply: requests.Response) -> Iterator[Mapping[str, Any]]:
+    with reply:
+        yield from (json.loads(line) for line in reply.iter_lines() if line.strip())

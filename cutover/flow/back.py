@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from cutover.errors import NeedsHandsError, RefusedError, UsageError
+from cutover.flow.backup import pruned_after
+from cutover.flow.backup_images import see_old_image
+from cutover.flow.backup_writers import let_go, note_of
 from cutover.flow.context import Context
 from cutover.flow.edge_record import load
 from cutover.flow.edge_status import edge_if_any
@@ -35,14 +38,17 @@ def rollback(session: Session, run_id: str | None = None) -> SwapReport:
 
     Raises:
         UsageError: there is no such run.
-        RefusedError: there is nothing to roll back, a later swap stands on it, or the files were edited since.
+        RefusedError: there is nothing to roll back, a later swap stands on it, the files were edited since, or green's
+            image is gone.
 
     """
     runs = session.runs()
     with locked(runs.state, runs.folder.name, session.clock):
         run = _to_roll_back(runs, run_id)
+        let_go(session.daemon, note_of(runs), session.observer_note)
         ctx, journal = reopen(session, run)
         see_files_ours(ctx)
+        see_old_image(ctx)
         see_old_can_return(ctx)
         _see_edge_answers(session, ctx)
         return _report(run, ctx, Runner(ctx, journal).go_back(list(intents_of(run))))
@@ -67,10 +73,14 @@ def recover(session: Session) -> list[SwapReport]:
     """Bring every run that was cut short to an end: forward where only its record was missing, else back to green.
 
     A standing edge is seen right first: it has to be told to go back. Where a run that made it was cut short, it is
-    taken away, or stands when that run is done.
+    taken away, or stands when that run is done. Before all, whoever a backup
+    paused or stopped goes on, and half a backup is removed.
     """
     runs = session.runs()
     with locked(runs.state, runs.folder.name, session.clock):
+        let_go(session.daemon, note_of(runs), session.observer_note)
+        for half in pruned_after(runs, None, session.observer_note).incomplete:
+            session.observer_note(f"half a backup is removed: {half}")
         unfinished = runs.unfinished()
         if not any((run.header.get("edge") or {}).get("adopt") for run in unfinished):
             _settle_edge(session, runs)

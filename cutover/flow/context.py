@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cutover.clock import Clock
-from cutover.config import Canary, Edge, Errors, Suite
+from cutover.config import Canary, Edge, Errors, Settings, Suite
 from cutover.engine.daemon import Daemon
 from cutover.engine.stack import Stack
 from cutover.errors import StepError
@@ -34,6 +34,7 @@ class Context:
     errors: Errors = Errors()  # noqa: RUF009  (frozen)
     edge: Edge = Edge()  # noqa: RUF009  (frozen)
     canary: Canary = Canary()  # noqa: RUF009  (frozen)
+    settings: Settings = Settings()  # noqa: RUF009  (frozen)
     state: Path = Path(".cutover")
     blue_restart_policy: str | None = None
     blue_let_in: str | None = None

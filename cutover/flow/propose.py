@@ -88,6 +88,13 @@ probes:{{ "" if probes else " []" }}
 # canary: {steps: [5, 25, 50, 100], every_s: 60}
 # retain_s: 86400
 
+# What is saved before a swap besides the files, and which backups are kept (null means all of them).
+# backup:
+#   keep: {last: 10, daily: 7, weekly: 4, monthly: 6}
+#   volumes: false                         # true, or the names: [data]
+#   images: false
+#   encrypt: age:RECIPIENT                 # or gpg:KEY; every backup
+
 # Compose project name and files, where they are not what Compose finds by itself.
 # project: {{ project }}
 # files: [{{ files | map("quoted") | join(", ") }}]

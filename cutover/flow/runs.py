@@ -24,6 +24,8 @@ TESTS = "tests"
 """Beside the runs: what test stacks left to be taken down."""
 EDGE = "edge"
 """Beside the runs: the standing edge."""
+BACKUPS = "backups"
+"""Beside the runs: the backups; one that a swap took has the ID of its run."""
 SWITCH = "switch-edge"
 """The kind of step after which a canary is none any more."""
 OPEN = {"unfinished", "needs_hands"}
@@ -110,14 +112,12 @@ class Runs:
         """Return the runs, oldest first."""
         if not self.folder.is_dir():
             return []
-        return [Run(p) for p in sorted(self.folder.iterdir()) if p.is_dir() and p.name not in {TESTS, EDGE}]
+        return [Run(p) for p in sorted(self.folder.iterdir()) if p.is_dir() and p.name not in {TESTS, EDGE, BACKUPS}]
 
     def new(self, clock: Clock) -> Run:
         """Make the folder of a new run."""
         state_folder(self.state)
-        now = clock.now()
-        name = f"{now:%Y%m%dT%H%M%S}.{now.microsecond // 1000:03}-{secrets.token_hex(2)}"
-        return Run(private_folder(self.folder / name))
+        return Run(private_folder(self.folder / new_id(clock)))
 
     def get(self, run_id: str) -> Run:
         """Return one run by its ID.
@@ -189,6 +189,12 @@ def _see_known(record: Record) -> None:
 def _see_kind(value: object, *kinds: type) -> None:
     if not isinstance(value, kinds):
         raise TypeError(f"{str(value)[:40]!r} is no {kinds[0].__name__}")
+
+
+def new_id(clock: Clock) -> str:
+    """Return the ID of a run or a backup that begins now: IDs sort as they were made."""
+    now = clock.now()
+    return f"{now:%Y%m%dT%H%M%S}.{now.microsecond // 1000:03}-{secrets.token_hex(2)}"
 
 
 def state_folder(path: Path) -> Path:

@@ -124,6 +124,7 @@ class Session:
             stall=StallMeter(lambda: False, self.clock),
             edge=self.settings.edge,
             canary=self.settings.canary,
+            settings=self.settings,
             state=self.folder / STATE_FOLDER,
         )
         ctx.stall = StallMeter(lambda: answered(ctx), self.clock)

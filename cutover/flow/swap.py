@@ -10,6 +10,7 @@ from typing import Any
 from cutover.config import Strategy
 from cutover.engine.successor import see_successor, volume_findings, would_do
 from cutover.errors import RefusedError
+from cutover.flow.backup_writers import let_go, note_of
 from cutover.flow.edge_choice import edge_plan
 from cutover.flow.edge_observed import with_edge
 from cutover.flow.edits import edits_of, prove_candidates
@@ -71,6 +72,7 @@ def swap(session: Session) -> SwapReport:
     project = session.name_project()
     runs = Runs(session.folder, project)
     with interruptible(), locked(runs.state, project, session.clock):
+        let_go(session.daemon, note_of(runs), session.observer_note)
         plan = make_plan(session, request)
         run = runs.new(session.clock)
         ctx = session.context(plan, run, about(plan, request.probes))

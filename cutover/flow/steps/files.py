@@ -8,6 +8,7 @@ from pathlib import Path
 from cutover.backup import files as backup
 from cutover.errors import EditRefusedError, RefusedError
 from cutover.files import private_folder, read_state, replace_if_unchanged, write_atomic
+from cutover.flow.backup_swap import make_for_swap
 from cutover.flow.context import Context
 from cutover.flow.edits import moved_back
 from cutover.flow.plan import FileEdit, Step
@@ -18,7 +19,7 @@ class BackUp(Passive):
     """Saves the project's files, and lays the edited ones ready."""
 
     def apply(self, ctx: Context, step: Step, prior: Prior) -> None:
-        """Copy every compose file and `.env`; write the candidates."""
+        """Copy every compose file and `.env`; write the candidates; make a backup of the whole project."""
         del step, prior
         source = ctx.stack.source
         paths = [*source.files, *source.env_files, source.folder / ".env"]
@@ -26,6 +27,7 @@ class BackUp(Passive):
         private_folder(ctx.candidate_folder)
         for edit, place in _candidate_places(ctx).items():
             write_atomic(place, edit.after, mode=0o600)
+        make_for_swap(ctx)
 
     def check(self, ctx: Context, step: Step, prior: Prior) -> bool:
         """Say whether every file to be edited has a good copy."""

@@ -64,9 +64,7 @@ def verb_of(url: str) -> str:
     return HEX.sub("ID", path)
 
 
-def _watch(
-    owner: Any, name: str, pass_by: Callable[[str], None], label: Callable[..., str], word: str = ""
-) -> None:
+def _watch(owner: Any, name: str, pass_by: Callable[[str], None], label: Callable[..., str], word: str = "") -> None:
     original = getattr(owner, name)
 
     @functools.wraps(original)

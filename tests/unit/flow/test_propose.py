@@ -213,7 +213,7 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 def test_what_it_shows_in_comments_is_valid(tmp_path: Path) -> None:
     """Who takes the comment signs away gets settings that hold."""
     text = rendered(Proposal("old", "new", (5570,), ("tcp://:5570",)), "shop", ["compose.yaml"])
-    keys = ("suites", "parity", "surface", "errors", "record")
+    keys = ("suites", "parity", "surface", "errors", "record", "backup")
     lines = text.splitlines()
     first = next(n for n, line in enumerate(lines) if line.startswith("# suites:"))
     shown = [
