@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import os
 import stat
@@ -16,6 +17,8 @@ from cutover.errors import FileChangedError, RefusedError
 from cutover.trust import followed, kind_of, open_file
 
 PRIVATE_FOLDER = 0o700
+TEMPORARY = ".cutover-tmp"
+"""How the name of a file ends that is being written: `.NAME.XXXXXXXX.cutover-tmp` beside NAME."""
 
 UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 """What reading JSON raises that is damaged, or not ours: no JSON, no such key, another kind of value, 1e999 as a whole
@@ -74,8 +77,7 @@ def write_atomic(
         _see_file(path, known)
         mode = known.st_mode if mode is None else mode
         owner = (known.st_uid, known.st_gid) if owner is None else owner
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".cutover-tmp", dir=path.parent)
-    temporary = Path(name)
+    descriptor, temporary = temporary_file(path)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
@@ -93,6 +95,35 @@ def write_atomic(
             temporary.unlink()
         raise
     fsync_folder(path.parent)
+
+
+def temporary_file(path: Path) -> tuple[int, Path]:
+    """Return a new file beside `path`, open and locked: as long as we live, nobody takes it for a dead one's."""
+    while True:
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=TEMPORARY, dir=path.parent)
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return descriptor, Path(name)
+        os.close(descriptor)  # it was swept away between the two
+
+
+def sweep(folder: Path) -> list[Path]:
+    """Remove what a killed cutover left half written in a folder, and return it; what somebody still writes stays.
+
+    Files that cannot be looked at or removed are left alone.
+    """
+    swept = []
+    for path in folder.glob(f".*{TEMPORARY}"):
+        with contextlib.suppress(OSError):
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
+                swept.append(path)
+            finally:
+                os.close(descriptor)
+    return swept
 
 
 def replace_if_unchanged(path: Path, content: bytes, *, expected_sha256: str) -> None:

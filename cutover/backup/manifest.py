@@ -7,6 +7,7 @@ bit is told and not restored.
 from __future__ import annotations
 
 import json
+import os
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
@@ -26,6 +27,7 @@ LARGEST_BYTES = 64 * 1024 * 1024
 
 def _inside(file: str) -> str:
     path = PurePosixPath(file)
+    os.fsencode(file)  # UnicodeEncodeError, a ValueError, for what can be no file's name
     if path.is_absolute() or ".." in path.parts or not path.parts or "\0" in file:
         raise ValueError("leads out of the backup")
     return file

@@ -51,7 +51,8 @@ def check_members(chunks: Iterator[bytes], *, devices: bool = False) -> int:
 
 
 def _no_tar(why: str) -> RefusedError:
-    return RefusedError("backup-no-tar", "The stream in this backup is not a whole tar.", evidence=[why])
+    hint = "cutover backups --verify looks at every backup; another one may be whole"
+    return RefusedError("backup-no-tar", "The stream in this backup is not a whole tar.", evidence=[why], hint=hint)
 
 
 class Judge:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -23,7 +22,7 @@ from cutover.backup.pipeline import Tally, Tell, apart, tell_nobody
 from cutover.backup.seal import Seal, closed, opened
 from cutover.backup.stored import Stored
 from cutover.errors import NeedsHandsError, RefusedError
-from cutover.files import fsync_folder, private_folder
+from cutover.files import fsync_folder, private_folder, temporary_file
 
 CHUNK_BYTES = 1 << 20
 LEVEL = 1
@@ -76,8 +75,7 @@ def _write(target: Path, chunks: Iterator[bytes]) -> None:
     """Write a file whole: temporary name, fsync, rename, fsync of the folder."""
     temporary = None
     try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".cutover-tmp", dir=target.parent)
-        temporary = Path(name)
+        descriptor, temporary = temporary_file(target)
         with os.fdopen(descriptor, "wb", buffering=0) as file:
             for chunk in chunks:
                 _whole(file.fileno(), chunk)

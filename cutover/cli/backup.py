@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cutover.cli.options import PROJECT_OPTIONS, gathered, guarded, with_options, with_session
+from cutover.cli.plain import echo
 from cutover.errors import UsageError
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def backup(**given: Any) -> int:
     if given["as_json"]:
         show_json(backed.as_dict())
     else:
-        click.echo(made_text(backed))
+        echo(made_text(backed))
     return 0
 
 
@@ -102,13 +103,13 @@ def _list(place: Place, *, as_json: bool) -> int:
 
     found, waiting = archives(place.backups), cut_short(place)
     if waiting:
-        click.echo(f"a restore of {waiting} was cut short; to go on with it: cutover restore --apply", err=True)
+        echo(f"a restore of {waiting} was cut short; to go on with it: cutover restore --apply", err=True)
     if as_json:
         show_json({"backups": [told_of(a) for a in found]})
     elif found:
         table("", ["backup", "made", "why", "size", "what", "verified"], [listed_row(a) for a in found])
     else:
-        click.echo(f"no backups of project {place.project} yet: cutover backup")
+        echo(f"no backups of project {place.project} yet: cutover backup")
     return 0
 
 
@@ -123,9 +124,7 @@ def _verify(place: Place, name: str, identity: Path | None, *, as_json: bool) ->
     if as_json:
         show_json({"verified": [v.as_dict() for v in verdicts]})
     else:
-        click.echo(
-            "\n".join(map(verdict_text, verdicts)) or f"no backups of project {place.project} yet: cutover backup"
-        )
+        echo("\n".join(map(verdict_text, verdicts)) or f"no backups of project {place.project} yet: cutover backup")
     return 0 if all(v.good for v in verdicts) else 1
 
 
@@ -138,7 +137,7 @@ def _prune(place: Place, *, dry: bool, as_json: bool) -> int:
         show_json({"removed": list(pruned.removed), "incomplete": list(pruned.incomplete), "dry_run": dry})
         return 0
     word = "would remove" if dry else "removed"
-    click.echo("\n".join(f"{word} {i}" for i in pruned.all) or "nothing to remove: every backup is kept by a rule")
+    echo("\n".join(f"{word} {i}" for i in pruned.all) or "nothing to remove: every backup is kept by a rule")
     return 0
 
 
@@ -176,14 +175,14 @@ def restore(backup_name: str | None, identity: Path | None, **given: Any) -> int
             if given["as_json"]:
                 show_json(plan.as_dict(overwrite=given["overwrite"]))
             else:
-                click.echo(plan_text(plan, overwrite=given["overwrite"]))
-                click.echo("nothing was changed; --apply does it")
+                echo(plan_text(plan, overwrite=given["overwrite"]))
+                echo("nothing was changed; --apply does it")
             return 0
         restored = do_restore(place, archive, selection, identity, overwrite=given["overwrite"])
     if given["as_json"]:
         show_json(restored.as_dict())
     else:
-        click.echo(restored_text(restored))
+        echo(restored_text(restored))
     return 0
 
 

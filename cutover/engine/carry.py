@@ -319,6 +319,7 @@ def _start(daemon: Daemon, errand: Errand, fifo: Fifo | None) -> tuple[str, sock
             host_config=host,
             stdin_open=True,
             detach=False,
+            use_config_proxy=False,  # it needs no network, and a proxy's URL may hold a password
         )["Id"]
         try:
             params = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}

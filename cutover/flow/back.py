@@ -10,6 +10,7 @@ from cutover.flow.backup import pruned_after
 from cutover.flow.backup_images import see_old_image
 from cutover.flow.backup_writers import let_go, note_of
 from cutover.flow.context import Context
+from cutover.flow.debris import clear_debris
 from cutover.flow.edge_record import load
 from cutover.flow.edge_status import edge_if_any
 from cutover.flow.journal import Journal, Kind, Record
@@ -45,6 +46,7 @@ def rollback(session: Session, run_id: str | None = None) -> SwapReport:
     runs = session.runs()
     with locked(runs.state, runs.folder.name, session.clock):
         run = _to_roll_back(runs, run_id)
+        clear_debris(session, runs)
         let_go(session.daemon, note_of(runs), session.observer_note)
         ctx, journal = reopen(session, run)
         see_files_ours(ctx)
@@ -73,8 +75,8 @@ def recover(session: Session) -> list[SwapReport]:
     """Bring every run that was cut short to an end: forward where only its record was missing, else back to green.
 
     A standing edge is seen right first: it has to be told to go back. Where a run that made it was cut short, it is
-    taken away, or stands when that run is done. Before all, whoever a backup
-    paused or stopped goes on, and half a backup is removed.
+    taken away, or stands when that run is done. Before all, whoever a backup paused or stopped goes on, and half a
+    backup and half a file are removed.
     """
     runs = session.runs()
     with locked(runs.state, runs.folder.name, session.clock):

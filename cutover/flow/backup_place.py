@@ -19,6 +19,7 @@ from cutover.events import Note, Observer, Silence, Sturdy
 from cutover.flow.observed import canonical
 from cutover.flow.request import Options
 from cutover.flow.runs import BACKUPS, STATE_FOLDER, Runs
+from cutover.trust import see_state_ours
 
 
 @dataclass
@@ -81,6 +82,7 @@ def placed(options: Options, observer: Observer | None = None, clock: Clock | No
 
     Raises:
         UsageError: several projects have backups here, and nothing says which is meant.
+        RefusedError: the state folder is somebody else's.
 
     """
     here = Path.cwd()
@@ -97,6 +99,7 @@ def placed(options: Options, observer: Observer | None = None, clock: Clock | No
         profiles=options.profiles,
         env_files=options.env_files,
     )
+    see_state_ours(folder / STATE_FOLDER)
     stack = Stack(resolve(options.context), source)
     project = source.project or _name(stack, folder)
     place = Place(project, stack.named(project), settings, clock or SystemClock(), Sturdy(observer or Silence()))

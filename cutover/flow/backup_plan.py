@@ -59,6 +59,7 @@ class VolumeAct:
     users: tuple[str, ...] = ()
     half: bool = False
     """A restore of this very backup was cut short in it: what it holds is ours."""
+    trouble: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,8 @@ class RestorePlan:
     volumes: tuple[VolumeAct, ...] = ()
     images: tuple[ImageAct, ...] = ()
     notes: tuple[str, ...] = ()
+    own: bool = True
+    """The archive lies in this project's own state folder: nobody but us can have written its manifest."""
 
     @property
     def nothing_to_do(self) -> bool:
@@ -116,6 +119,7 @@ class RestorePlan:
         """Return what stands against it; `overwrite` lifts what is newer, nothing else."""
         found = [f"{f.target}: {f.trouble}" for f in self.files if f.trouble]
         found += [f"volume {v.target} is in use by {', '.join(v.users)}" for v in self.volumes if v.users]
+        found += [f"volume {v.target}: {v.trouble}" for v in self.volumes if v.trouble]
         return found if overwrite else [*found, *self.newer()]
 
     def newer(self) -> list[str]:
@@ -194,6 +198,7 @@ class Volumes:
     project: str
     image: str
     half: frozenset[str] = frozenset()
+    own: bool = True
 
 
 def plan_volumes(archive: Archive, selection: Selection, there: Volumes) -> Iterator[VolumeAct]:
@@ -223,12 +228,23 @@ def _volume_act(saved: SavedVolume, selection: Selection, there: Volumes) -> Vol
     target = selection.volume_as.get(saved.key) or selection.volume_as.get(saved.volume) or saved.volume
     facts = volume_facts(there.daemon, target, project=there.project, image=there.image)
     if not facts.exists:
-        return VolumeAct(saved, target, Act.CREATE)
+        asks = target == saved.volume and (saved.driver != "local" or saved.options)
+        trouble = _foreign_options(saved) if asks and not there.own else None
+        return VolumeAct(saved, target, Act.CREATE, trouble=trouble)
     ours = target in there.half
     after = facts.newest is not None and facts.newest > saved.as_of.timestamp()
     newer = f"an entry of {facts.newest_text}" if after and not ours else None
     users = tuple(u.name for u in facts.users if u.running)
     return VolumeAct(saved, target, Act.WRITE, not facts.empty, newer, users, ours)
+
+
+def _foreign_options(saved: SavedVolume) -> str:
+    """Return why a volume is not made as a backup from elsewhere asks: its `device` may be any folder of this host."""
+    options = ", ".join(f"{name}={value}" for name, value in saved.options.items()) or "no options"
+    return (
+        f"the backup is not of this folder's own, and asks for driver {saved.driver} with {options}; "
+        "make it by hand (docker volume create), or --volume-as NAME=NEW"
+    )
 
 
 def plan_images(archive: Archive, daemon: Daemon) -> Iterator[ImageAct]:

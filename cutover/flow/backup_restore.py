@@ -116,12 +116,12 @@ def plan_restore(place: Place, archive: Archive, selection: Selection, identity:
     volumes = manifest.volumes if selection.volumes else ()
     volume_acts: Iterable[VolumeAct] = ()
     if volumes or (selection.volumes and selection.volumes is not True):
-        there = Volumes(place.daemon(), place.project, tools(place.settings), _half(place, archive))
+        there = Volumes(place.daemon(), place.project, tools(place.settings), _half(place, archive), own)
         volume_acts = plan_volumes(archive, selection, there)
     images = plan_images(archive, place.daemon()) if selection.images and manifest.images else ()
     acts = tuple(files)
     notes = _notes(place, archive, acts) if selection.into is None else ()
-    return RestorePlan(archive, acts, _but_filled(place, archive, volume_acts), tuple(images), notes)
+    return RestorePlan(archive, acts, _but_filled(place, archive, volume_acts), tuple(images), notes, own)
 
 
 def _notes(place: Place, archive: Archive, files: tuple[FileAct, ...]) -> tuple[str, ...]:
@@ -271,7 +271,7 @@ def _carry_out(place: Place, plan: RestorePlan, seal: Seal | None, underway: Und
     opened = opener(seal)
     for file in plan.files:
         if file.act is not Act.SAME:
-            _write(plan.archive, file, opened)
+            _write(plan, file, opened)
 
 
 def _fill(place: Place, archive: Archive, volume: VolumeAct, seal: Seal | None) -> None:
@@ -291,8 +291,8 @@ def _fill(place: Place, archive: Archive, volume: VolumeAct, seal: Seal | None) 
     )
 
 
-def _write(archive: Archive, file: FileAct, opened: Code) -> None:
-    """Write one file, but only over what the plan saw there.
+def _write(plan: RestorePlan, file: FileAct, opened: Code) -> None:
+    """Write one file, but only over what the plan saw there; a backup from elsewhere makes nothing set-user-ID.
 
     Raises:
         FileChangedError: somebody edited it meanwhile.
@@ -309,4 +309,6 @@ def _write(archive: Archive, file: FileAct, opened: Code) -> None:
     if not target.parent.exists():
         target.parent.mkdir(parents=True)
         fsync_folder(target.parent.parent)
-    put_back(target, archive.saved(file.payload).content(opened), file.payload.state)
+    state = file.payload.state
+    state = state if plan.own else replace(state, mode=state.mode & 0o777)
+    put_back(target, plan.archive.saved(file.payload).content(opened), state)

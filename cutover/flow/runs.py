@@ -6,7 +6,7 @@ import contextlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +28,7 @@ BACKUPS = "backups"
 """Beside the runs: the backups; one that a swap took has the ID of its run."""
 SWITCH = "switch-edge"
 """The kind of step after which a canary is none any more."""
+STAMP, TICK = len("20260102T030405.678"), timedelta(milliseconds=1)
 OPEN = {"unfinished", "needs_hands"}
 
 
@@ -117,7 +118,8 @@ class Runs:
     def new(self, clock: Clock) -> Run:
         """Make the folder of a new run."""
         state_folder(self.state)
-        return Run(private_folder(self.folder / new_id(clock)))
+        last = max((run.id for run in self.all()), default="")
+        return Run(private_folder(self.folder / new_id(clock, after=last)))
 
     def get(self, run_id: str) -> Run:
         """Return one run by its ID.
@@ -191,9 +193,11 @@ def _see_kind(value: object, *kinds: type) -> None:
         raise TypeError(f"{str(value)[:40]!r} is no {kinds[0].__name__}")
 
 
-def new_id(clock: Clock) -> str:
-    """Return the ID of a run or a backup that begins now: IDs sort as they were made."""
+def new_id(clock: Clock, *, after: str = "") -> str:
+    """Return the ID of a run or a backup that begins now: it sorts behind `after`, whatever the clock says."""
     now = clock.now()
+    with contextlib.suppress(ValueError):  # a folder that somebody gave another name
+        now = max(now, datetime.strptime(after[:STAMP], "%Y%m%dT%H%M%S.%f").replace(tzinfo=now.tzinfo) + TICK)
     return f"{now:%Y%m%dT%H%M%S}.{now.microsecond // 1000:03}-{secrets.token_hex(2)}"
 
 

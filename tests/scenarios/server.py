@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import zmq
 
@@ -24,7 +25,7 @@ class Health(BaseHTTPRequestHandler):
     def do_GET(self):
         """Say how this service is, and what was asked; what is to be kept is on the disk before it is acknowledged."""
         if self.path.startswith("/keep/"):
-            with open("/data/kept", "a") as kept:
+            with Path("/data/kept").open("a") as kept:
                 kept.write(f"{self.path.removeprefix('/keep/')}\n")
                 kept.flush()
                 os.fsync(kept.fileno())

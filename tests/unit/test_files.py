@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
 import struct
@@ -12,7 +13,15 @@ from typing import Any
 import pytest
 
 from cutover.errors import FileChangedError, RefusedError
-from cutover.files import private_folder, read_state, replace_if_unchanged, sha256, write_atomic
+from cutover.files import (
+    private_folder,
+    read_state,
+    replace_if_unchanged,
+    sha256,
+    sweep,
+    temporary_file,
+    write_atomic,
+)
 
 NOBODY = 0xFFFFFFFF
 
@@ -218,3 +227,40 @@ def test_a_folder_that_cannot_be_made_is_refused(file: Path) -> None:
         private_folder(file / "state")
     assert caught.value.reference == "state-not-writable"
     assert str(file) in (caught.value.hint or "")
+
+
+def test_what_a_dead_process_left_half_written_is_swept_away(file: Path) -> None:
+    """And nothing else: not what somebody writes just now, not what only looks like it."""
+    folder = file.parent
+    child = os.fork()
+    if child == 0:
+        temporary_file(file)
+        os._exit(0)
+    os.waitpid(child, 0)
+    dead = set(folder.glob(".*.cutover-tmp"))
+    descriptor, alive = temporary_file(file)
+    (folder / "notes.cutover-tmp").write_text("mine")
+    (folder / ".link.cutover-tmp").symlink_to(file)
+    try:
+        assert set(sweep(folder)) == dead
+        assert len(dead) == 1
+        assert alive.exists()
+        assert {p.name for p in folder.iterdir()} >= {"notes.cutover-tmp", ".link.cutover-tmp", file.name}
+    finally:
+        os.close(descriptor)
+
+
+def test_a_new_file_that_was_swept_away_is_made_again(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sweeper comes between its making and its lock."""
+    real, taken = fcntl.flock, []
+
+    def late(descriptor: int, how: int) -> None:
+        if not taken:
+            taken.extend(file.parent.glob(".*.cutover-tmp"))
+            taken[0].unlink()
+        real(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    write_atomic(file, b"new")
+    assert file.read_bytes() == b"new"
+    assert len(taken) == 1

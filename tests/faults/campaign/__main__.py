@@ -1,4 +1,4 @@
-"""A campaign: `python -m tests.faults.campaign --results FILE [--only WORLD] [--workers N] [--minutes M] [--seed S]`."""
+"""A campaign, or one of its workers: see scripts/faults."""
 
 from __future__ import annotations
 

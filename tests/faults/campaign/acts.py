@@ -9,6 +9,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tests.faults.campaign.worlds import World
 
@@ -100,8 +101,7 @@ def _oom(*services: str) -> Callable[[Deed], None]:
         for container in _containers(deed, *services):
             pid = int(_docker("inspect", "--format={{.State.Pid}}", container) or 0)
             with contextlib.suppress(OSError):
-                with open(f"/proc/{pid}/oom_score_adj", "w") as score:
-                    score.write("1000")
+                Path(f"/proc/{pid}/oom_score_adj").write_text("1000")
                 _docker("update", "--memory=96m", "--memory-swap=96m", container)
                 _docker("exec", container, "python3", "-c", HOG)
                 _docker("update", "--memory=4g", "--memory-swap=4g", container)

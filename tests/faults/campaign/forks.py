@@ -1,4 +1,4 @@
-"""Verbs of cutover in forks of a process that has loaded everything: a campaign need not load Python a thousand times."""
+"""Verbs of cutover in forks of a process that has loaded everything: Python need not start a thousand times."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import python_on_whales  # noqa: F401  (is loaded when it is needed: 180 ms)
+
 import cutover.cli.act
 import cutover.cli.canary
 import cutover.cli.render
@@ -22,7 +24,6 @@ import cutover.flow.back
 import cutover.flow.edge_settle
 import cutover.flow.edge_upgrade
 import cutover.flow.swap  # noqa: F401  (as above)
-import python_on_whales  # noqa: F401  (is loaded when it is needed: 180 ms)
 from cutover.cli.main import main
 from tests.faults.campaign.points import arm
 
@@ -87,7 +88,7 @@ def run(args: list[str], folder: Path, environ: dict[str, str], fault: Fault = N
     child = os.fork()
     if child == 0:
         os.close(told)
-        _be(args, folder, environ, fault, tell, says)
+        _be(args, (folder, *says), environ, fault, tell)
     os.close(tell)
     labels = _heard(child, told, fault, began, timeout_s)
     _, status = os.waitpid(child, 0)
@@ -124,11 +125,9 @@ def _heard(child: int, told: int, fault: Fault, began: float, timeout_s: float) 
         os.close(alive)
 
 
-def _be(
-    args: list[str], folder: Path, environ: dict[str, str], fault: Fault, tell: int, says: tuple[Path, Path]
-) -> None:
-    """Be the verb, in the child, and never return."""
-    code = 70
+def _be(args: list[str], places: tuple[Path, ...], environ: dict[str, str], fault: Fault, tell: int) -> None:
+    """Be the verb, in the child, and never return. `places`: the folder, and the files for what it says."""
+    code, (folder, *says) = 70, places
     try:
         os.setsid()
         os.chdir(folder)

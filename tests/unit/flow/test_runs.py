@@ -148,3 +148,12 @@ def test_results_are_the_words_of_the_exit_codes() -> None:
     from cutover.cli.render import EXIT_CODES  # noqa: PLC0415
 
     assert set(EXIT_CODES) == {str(r) for r in Result}
+
+
+def test_a_run_sorts_behind_those_before_it_though_the_clock_was_set_back(tmp_path: Path) -> None:
+    """`rollback` and `recover` mean the newest: an hour of daylight saving must not make it another one."""
+    clock, runs = FakeClock(), Runs(tmp_path, "p")
+    first = runs.new(clock)
+    clock.seconds -= 3600
+    later = [runs.new(clock) for _ in range(3)]
+    assert [r.id for r in runs.all()] == [r.id for r in (first, *later)]

@@ -1,0 +1,28 @@
+"""What a killed cutover leaves half written: temporary files beside the project's own, and in its state folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from cutover.files import sweep
+from cutover.flow.override_world import FOLDER
+from cutover.flow.runs import Runs
+from cutover.flow.session import Session
+
+
+def clear_debris(session: Session, runs: Runs) -> None:
+    """Remove temporary files of cutovers that are dead, and tell it. The project's lock is held."""
+    for folder in dict.fromkeys(_folders(session, runs)):
+        for path in sweep(folder):
+            session.observer_note(f"half a file of a cutover that was killed is removed: {path}")
+
+
+def _folders(session: Session, runs: Runs) -> Iterator[Path]:
+    yield from (session.folder, session.folder / FOLDER, runs.state)
+    yield from (f.resolve().parent for f in session.stack.source.files)
+    for run in runs.unfinished():
+        yield from (Path(f).resolve().parent for f in run.header.get("source", {}).get("files", ()))
+    for folder, _, _ in os.walk(runs.folder):
+        yield Path(folder)
