@@ -93,3 +93,12 @@ def test_killed_in_a_commit(rig, record):
     assert rig.answers() == "new"
     assert rig.container("old") is None
     assert rig.cutover("status", "--json").json["committed"]
+
+
+def test_half_a_file_goes(rig):
+    """What was being written when cutover was killed, beside the compose file and in the state folder."""
+    assert killed(rig, 2, "swap") == KILLED
+    for path in (rig.file, rig.folder / ".cutover" / rig.project / "x"):
+        (path.parent / f".{path.name}.abcdefgh.cutover-tmp").write_text("hal")
+    assert rig.cutover("recover").code == 0
+    assert list(rig.folder.rglob("*.cutover-tmp")) == []
