@@ -14,6 +14,7 @@ from pathlib import Path
 from tests.faults.campaign.worlds import World
 
 PAUSED_S = 3.0
+GONE_S = 1.0
 COMMENT = "# edited by hand\n"
 HOG = "import mmap; [mmap.mmap(-1, 1 << 22).write(b'x' * (1 << 22)) for _ in range(4096)]"
 
@@ -25,6 +26,7 @@ class Deed:
     world: World
     name: str
     told: list[str] = field(default_factory=list)
+    later: list[threading.Thread] = field(default_factory=list)
 
     def do(self) -> None:
         """Do it."""
@@ -32,7 +34,9 @@ class Deed:
 
     @contextlib.contextmanager
     def undone(self) -> Iterator[None]:
-        """Take back, after the block, what a recovery cannot know of: the edit."""
+        """Wait for what comes later, and take back, after the block, what a recovery cannot know of: the edit."""
+        for thread in self.later:
+            thread.join()
         yield
         file = self.world.rig.file
         if self.name == "edited-by-hand":
@@ -89,7 +93,7 @@ def _pause(*services: str) -> Callable[[Deed], None]:
         paused = _containers(deed, *services)
         for container in paused:
             _docker("pause", container)
-        threading.Timer(PAUSED_S, lambda: [_docker("unpause", c) for c in paused]).start()
+        _later(deed, PAUSED_S, lambda: [_docker("unpause", c) for c in paused])
 
     return act
 
@@ -126,6 +130,21 @@ def _edit(deed: Deed) -> None:
         file.write(COMMENT)
 
 
+def _later(deed: Deed, seconds: float, act: Callable[[], object]) -> None:
+    deed.later.append(threading.Timer(seconds, act))
+    deed.later[-1].start()
+
+
+def _stop_engine(number: int) -> Callable[[Deed], None]:
+    def act(deed: Deed) -> None:
+        engine = deed.world.engine
+        assert engine is not None
+        engine.stop(number)
+        _later(deed, GONE_S, engine.start)
+
+    return act
+
+
 def _another(verb: str) -> Callable[[Deed], None]:
     def act(deed: Deed) -> None:
         told = deed.world.run(deed.world.command(verb))
@@ -137,6 +156,8 @@ def _another(verb: str) -> Callable[[Deed], None]:
 
 
 DEEDS: dict[str, Callable[[Deed], None]] = {
+    "engine-stopped": _stop_engine(signal.SIGTERM),
+    "engine-killed": _stop_engine(signal.SIGKILL),
     "green-killed": _kill("old"),
     "blue-killed": _kill("new"),
     "green-crashed": _crash("old"),

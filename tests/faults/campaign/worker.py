@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import json
 import os
 import random
 import signal
 import subprocess
+import tempfile
 import time
 import zlib
 from collections.abc import Iterator
@@ -20,6 +22,7 @@ import filelock
 from tests.faults.campaign.acts import DEEDS, Deed
 from tests.faults.campaign.forks import Disk, Ended, Fault, Halt, Kill
 from tests.faults.campaign.worlds import EDGE, ROOT, World
+from tests.scenarios.own_engine import OwnEngine, made
 
 VERBS = {
     "relink": ("swap", "rollback", "commit"),
@@ -27,6 +30,7 @@ VERBS = {
     "adopt": ("swap", "rollback", "commit"),
     "edge": ("swap", "rollback", "commit", "canary", "promote"),
     "exclusive": ("swap", "rollback"),
+    "engine": ("swap",),
 }
 MOMENTS = 200
 """Random moments of a swap at which it is killed, in each world."""
@@ -42,9 +46,15 @@ DISKS = {
     "torn-then-killed": Disk("tear"),
     "clock-back": Disk("clock"),
 }
+CLONE_NEWNET = 0x40000000
 PER_DISK = 40
 """How many writes of a swap each of these faults meets, in each world."""
-ONLY = {"edge-killed": EDGE, "park-network-removed": {"relink", "adopt"}}
+ONLY = {
+    "edge-killed": EDGE,
+    "park-network-removed": {"relink", "adopt"},
+    "engine-stopped": {"engine"},
+    "engine-killed": {"engine"},
+}
 """Deeds that mean something in some worlds only."""
 
 
@@ -88,6 +98,10 @@ class Map:
 def injections(world: str, known: Map, seed: int) -> list[Injection]:
     """Return every injection of a world in a random order: the same for the same seed and map."""
     dice = random.Random(zlib.crc32(f"{seed} {world}".encode()))
+    if world == "engine":  # half a minute each
+        return [
+            Injection(world, "swap", name, n) for n in known.steps() for name in ("engine-stopped", "engine-killed")
+        ]
     made = [Injection(world, v, "kill", n + 1) for v in VERBS[world] for n in range(len(known.places[v]))]
     moments = [dice.uniform(0.001, known.seconds) for _ in range(MOMENTS)]
     made += [Injection(world, "swap", "kill-at-random", after_s=s) for s in moments]
@@ -108,8 +122,19 @@ class Worker:
 
     def __init__(self, kind: str, edge_image: str, results: Path, seed: int, share: tuple[int, int]) -> None:
         self.kind, self.edge_image, self.results, self.seed, self.share = kind, edge_image, results, seed, share
+        self.engine: OwnEngine | None = None
         self.world = World(kind, edge_image)
         self.commit = _commit()
+
+    def fight(self, end: float, only: str = "") -> None:
+        """Do as `work` does, with an Engine of its own where the world takes one."""
+        if self.kind != "engine":
+            self.work(end, only)
+            return
+        with made(OwnEngine(Path(tempfile.mkdtemp(prefix="engine")))) as self.engine:
+            _enter(self.engine)
+            self.world.engine = self.engine
+            self.work(end, only)
 
     def work(self, end: float, only: str = "") -> None:
         """Fight until all is done, or until a moment (monotonic seconds); `only` those whose ID has this in it."""
@@ -187,7 +212,7 @@ class Worker:
     def _anew(self) -> None:
         """Make another world: nobody knows what this one is."""
         self.world.down()
-        self.world = World(self.kind, self.edge_image)
+        self.world = World(self.kind, self.edge_image, engine=self.engine)
         self.world.up()
 
 
@@ -200,6 +225,14 @@ def fault_of(injection: Injection, deed: Deed) -> Fault:
     if injection.fault in DEEDS:
         return Halt(injection.place, deed.do)
     return Kill(place=injection.place, group=injection.group)
+
+
+def _enter(engine: OwnEngine) -> None:
+    """Go to where an Engine's ports are, with all that this process starts from now on."""
+    os.environ["DOCKER_HOST"] = engine.host
+    with Path(f"/var/run/netns/{engine.name}").open() as namespace:
+        if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), CLONE_NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), "setns")
 
 
 def _silence(world: World, since: float) -> float:

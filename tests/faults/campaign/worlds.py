@@ -20,6 +20,7 @@ from tests.scenarios import edge_crash_world
 from tests.scenarios.conftest import bare_rig
 from tests.scenarios.edge_crash_world import PatientRig, files, one
 from tests.scenarios.edge_world import made
+from tests.scenarios.own_engine import OwnEngine
 from tests.scenarios.rig import HERE, Rig
 
 ROOT = HERE.parent.parent
@@ -59,7 +60,7 @@ class Client:
 
 @dataclass
 class World:
-    """One stack in which a campaign is fought. `kind`: relink, recreate, adopt, edge or exclusive."""
+    """One stack in which a campaign is fought. `kind`: relink, recreate, adopt, edge, exclusive, engine."""
 
     kind: str
     edge_image: str
@@ -68,6 +69,8 @@ class World:
     client: Client = field(init=False)
     serving: str = "old"
     start_s: float = 0.0
+    engine: OwnEngine | None = None
+    """The Engine of this world alone, which may be stopped; this process is in its network namespace then."""
 
     def up(self) -> None:
         """Make it: green serves, a client asks, the edited files are known."""
@@ -79,7 +82,8 @@ class World:
             self.rig = bare_rig(folder)
             self.rig.write()
             settings = folder / "cutover.yaml"
-            settings.write_text(settings.read_text().replace("strategy: relink", f"strategy: {self.kind}"))
+            if self.kind == "recreate":
+                settings.write_text(settings.read_text().replace("strategy: relink", "strategy: recreate"))
         text = self.rig.file.read_text().replace('    volumes: ["./server.py:/srv/server.py:ro"]\n', DATA)
         text = HEALTHCHECK.sub("", text)
         self.rig.file.write_text(f"{text}\nvolumes:\n  data: {{}}\n")
