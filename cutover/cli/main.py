@@ -24,6 +24,7 @@ VERBS = {
     "canary": ("cutover.cli.canary", "Send a share of the requests to blue."),
     "promote": ("cutover.cli.canary", "Send a canary every request, in steps if asked."),
     "recover": ("cutover.cli.act", "Clear up after a run that was cut short."),
+    "cleanup": ("cutover.cli.cleanup", "What is left of old swaps and nobody needs; --apply removes it."),
     "init": ("cutover.cli.init", "Write a commented cutover.yaml from the project that is found."),
     "override": ("cutover.cli.override", "Write the override file of a test stack: blue beside green, on test ports."),
     "up": ("cutover.cli.teststack", "Start the test stack and wait until it is ready."),

@@ -165,7 +165,7 @@ def start_helper(daemon: Daemon, helper: Helper, first: Mapping[str, Any]) -> Ta
             channel = _own_socket(api.attach_socket(created["Id"], params=params))
             api.start(created["Id"])
         except BaseException:
-            _remove(daemon, created["Id"])
+            remove_helper(daemon, created["Id"])
             raise
     talk = Talk(helper, channel)
     talk.say(first)
@@ -194,11 +194,11 @@ def remove_helpers(daemon: Daemon, project: str) -> int:
     """Remove the helper containers of a project, running or not, and return how many there were."""
     found = helpers(daemon, project)
     for container_id in found:
-        _remove(daemon, container_id)
+        remove_helper(daemon, container_id)
     return len(found)
 
 
-def _remove(daemon: Daemon, container_id: str) -> None:
+def remove_helper(daemon: Daemon, container_id: str) -> None:
     """Remove a container and see it gone, also where the Engine is at it already because it ended by itself."""
     deadline = Deadline(GONE_S)
     with translated(f"Removing the helper container {container_id[:12]}"):
