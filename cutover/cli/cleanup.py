@@ -39,7 +39,8 @@ def cleanup(apply: bool, yes: bool, days: float | None, keep_runs: int, **given:
     from cutover.flow.cleanup_choice import Keep  # noqa: PLC0415
 
     keep, as_json = Keep(keep_runs, days), given["as_json"]
-    _see_askable(apply=apply, yes=yes)
+    if apply and not yes:
+        _see_askable(as_json=as_json)
 
     def act(session: Any) -> int:
         choice = leftovers(session, keep)
@@ -54,14 +55,14 @@ def cleanup(apply: bool, yes: bool, days: float | None, keep_runs: int, **given:
     return int(with_session(given, act))
 
 
-def _see_askable(*, apply: bool, yes: bool) -> None:
+def _see_askable(*, as_json: bool) -> None:
     """See that somebody can be asked where somebody has to be.
 
     Raises:
         UsageError: nobody can.
 
     """
-    if apply and not yes and not sys.stdin.isatty():
+    if as_json or not sys.stdin.isatty():
         from cutover.errors import UsageError  # noqa: PLC0415
 
         raise UsageError("nobody-to-ask", "Nobody can be asked here.", hint="cutover cleanup --apply --yes")

@@ -32,6 +32,7 @@ def look(session: Session, runs: Runs, asked: frozenset[str]) -> Facts:
     """Return the facts as they are now; `asked` are the images that the compose files name."""
     project, here = runs.folder.name, tuple(_run(r) for r in runs.all() if RUN_ID.fullmatch(r.id))
     own = load(runs.state, project)
+    edges = (edge_image_name(), session.settings.edge.image, own.image if own else None)
     others = [Runs(session.folder, p.name) for p in _folders(runs.state) if p.name != project]
     return Facts(
         project=project,
@@ -43,9 +44,7 @@ def look(session: Session, runs: Runs, asked: frozenset[str]) -> Facts:
         files=tuple(_files(session, runs)),
         asked=asked,
         elsewhere=frozenset(image for other in others for image in _needed(other)),
-        edges=frozenset(
-            filter(None, (edge_image_name(), session.settings.edge.image, own and own.image, *map(_edge_of, others)))
-        ),
+        edges=frozenset(filter(None, (*edges, *map(_edge_of, others)))),
         edge_stands=own is not None,
         tests=tuple(recorded(session)),
     )
