@@ -28,6 +28,8 @@ BACKUPS = "backups"
 """Beside the runs: the backups; one that a swap took has the ID of its run."""
 SWITCH = "switch-edge"
 """The kind of step after which a canary is none any more."""
+BY_HAND = "rolled-back-by-hand"
+"""In a run's folder, where its rollback.sh was run to the end: when."""
 STAMP, TICK = len("20260102T030405.678"), timedelta(milliseconds=1)
 OPEN = {"unfinished", "needs_hands"}
 
@@ -81,6 +83,8 @@ class Run:
     @property
     def result(self) -> Mapping[str, Any] | None:
         """Return the last result record, None for a run that did not come to an end."""
+        if (self.folder / BY_HAND).exists():
+            return {"result": str(Result.ROLLED_BACK), "by_hand": True}
         if self.damaged:
             return None
         ends = [r for r in self.records if r.kind is Kind.RESULT]
@@ -92,7 +96,7 @@ class Run:
     @property
     def outcome(self) -> str:
         """Return how it ended in one word, `unfinished` where it did not, `damaged` where nobody can tell."""
-        if self.damaged:
+        if self.damaged and not (self.folder / BY_HAND).exists():
             return "damaged"
         return str(self.result["result"]) if self.result else "unfinished"
 

@@ -24,6 +24,7 @@ from cutover.flow.proof import complaints
 from cutover.flow.request import SwapRequest, swap_request
 from cutover.flow.runner import Outcome, Runner
 from cutover.flow.runs import Result, Run, Runs, is_canary
+from cutover.flow.script import NAME as SCRIPT
 from cutover.flow.session import Session
 from cutover.flow.signals import interruptible
 from cutover.flow.steps.rolled import one_at_a_time
@@ -40,6 +41,12 @@ class SwapReport:
     plan: Plan
     outcome: Outcome
     way_back: str | None = None
+
+    @property
+    def script(self) -> Path | None:
+        """Return the way back that needs no cutover, None where the run left none."""
+        path = self.run.folder / SCRIPT if self.run else None
+        return path if path is not None and path.exists() else None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the one object that `--json` prints."""
@@ -58,6 +65,7 @@ class SwapReport:
             "warnings": outcome.warnings,
             "error": outcome.error.as_dict() if outcome.error else None,
             "rollback_command": self.way_back if outcome.result is Result.DONE else None,
+            "rollback_script": str(self.script) if self.script and outcome.result is Result.DONE else None,
         }
 
 
