@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import subprocess
 import threading
 import time
@@ -49,10 +50,16 @@ class Asking:
         self._over.set()
         self._thread.join(end - time.monotonic())
 
+    def _answer(self) -> str | None:
+        try:
+            return self.rig.answers(1.0)
+        except http.client.HTTPException:  # cut off in the middle of an answer
+            return None
+
     def _ask(self) -> None:
         last = time.monotonic()
         while True:
-            name = self.rig.answers(1.0)
+            name = self._answer()
             if name is not None:
                 now = time.monotonic()
                 self.silence_s, last = max(self.silence_s, now - last), now
