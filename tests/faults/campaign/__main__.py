@@ -10,8 +10,9 @@ import time
 from pathlib import Path
 
 from cutover.edge.image import edge_image_name
+from tests.faults.campaign.injections import VERBS
 from tests.faults.campaign.report import report
-from tests.faults.campaign.worker import VERBS, Worker
+from tests.faults.campaign.worker import Worker
 from tests.faults.campaign.worlds import ROOT
 
 
