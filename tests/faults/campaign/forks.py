@@ -133,6 +133,8 @@ def _be(args: list[str], places: tuple[Path, ...], environ: dict[str, str], faul
     code, (folder, *says) = 70, places
     try:
         os.setsid()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL if number == signal.SIGTERM else signal.default_int_handler)
         os.chdir(folder)
         os.environ.clear()
         os.environ.update(environ)
