@@ -12,7 +12,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import python_on_whales  # noqa: F401  (is loaded when it is needed: 180 ms)
@@ -38,7 +38,7 @@ class Ended:
     code: int
     out: str
     err: str
-    places: tuple[str, ...]
+    places: tuple[str, ...] = field(repr=False)
     seconds: float
 
     @property

@@ -19,6 +19,7 @@ VERBS = {
     "adopt": ("swap", "rollback", "commit"),
     "edge": ("swap", "rollback", "commit", "canary", "promote", "upgrade"),
     "exclusive": ("swap", "rollback"),
+    "rolled": ("swap", "rollback"),
     "engine": ("swap",),
 }
 DISKS = {
@@ -29,12 +30,16 @@ DISKS = {
     "torn-then-killed": Disk("tear"),
     "clock-back": Disk("clock"),
 }
+COLOURED = {"relink", "recreate", "adopt", "edge", "exclusive"}
+"""Worlds in which green and blue are services of their own."""
+ANY = {*COLOURED, "rolled"}
 ONLY = {
+    **dict.fromkeys(("second-swap", "second-rollback", "second-recover", "edited-by-hand", "file-deleted"), ANY),
     "edge-killed": EDGE,
     "edge-crashed": EDGE,
     "edge-paused": EDGE,
     "edge-oom": EDGE,
-    "park-network-removed": {"relink", "adopt"},
+    "park-network-removed": {"relink", "adopt", "rolled"},
     "engine-stopped": {"engine"},
     "engine-killed": {"engine"},
 }
@@ -122,7 +127,7 @@ def injections(world: str, known: Map, seed: int) -> list[Injection]:
         return [Injection(world, "swap", name, n) for n, name in itertools.product(known.steps(), names)]
     made = [*_kills(world, known), *_kills_in_calls(world, known, dice), *_moments(world, known, dice)]
     made += [*_kills_again(world, known, dice), *_disks(world, known, dice), *_pairs(world, known, dice)]
-    deeds = [name for name in DEEDS if world in ONLY.get(name, {world})]
+    deeds = [name for name in DEEDS if world in ONLY.get(name, COLOURED)]
     made += [Injection(world, "swap", name, n) for name in deeds for n in known.steps()]
     dice.shuffle(made)
     rest = [i for i in _all_kills(world, known) if i not in set(made)]

@@ -19,6 +19,7 @@ TITLES = {
     "adopt": "`edge`, adopting an untouched stack",
     "edge": "`edge`, standing",
     "exclusive": "`edge`, standing, `--exclusive`",
+    "rolled": "`relink`, a service rolled to another image",
     "engine": "`relink`, the Engine itself",
 }
 FAULTS = {

@@ -20,6 +20,7 @@ import filelock
 from tests.faults.campaign.acts import Deed
 from tests.faults.campaign.forks import Disk, Ended, Fault, Kill
 from tests.faults.campaign.injections import HEAD_START_S, VERBS, Injection, Map, injections
+from tests.faults.campaign.rolled import Rolled
 from tests.faults.campaign.worlds import ROOT, World
 from tests.scenarios.own_engine import OwnEngine, made
 
@@ -36,7 +37,7 @@ class Worker:
     def __init__(self, kind: str, edge_image: str, results: Path, seed: int, share: tuple[int, int]) -> None:
         self.kind, self.edge_image, self.results, self.seed, self.share = kind, edge_image, results, seed, share
         self.engine: OwnEngine | None = None
-        self.world = World(kind, edge_image)
+        self.world = self._made()
         self.commit = _commit()
 
     def fight(self, end: float, only: str = "") -> None:
@@ -151,8 +152,11 @@ class Worker:
     def _anew(self) -> None:
         """Make another world: nobody knows what this one is."""
         self.world.down()
-        self.world = World(self.kind, self.edge_image, engine=self.engine)
+        self.world = self._made()
         self.world.up()
+
+    def _made(self) -> World:
+        return (Rolled if self.kind == "rolled" else World)(self.kind, self.edge_image, engine=self.engine)
 
 
 def hit(fault: Fault, ended: Ended) -> bool:

@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import docker
 
@@ -77,11 +77,33 @@ class World:
     start_s: float = 0.0
     engine: OwnEngine | None = None
     """The Engine of this world alone, which may be stopped; this process is in its network namespace then."""
+    names: ClassVar[tuple[str, str]] = ("old", "new")
+    """Who answers before a swap and after it."""
+    services: ClassVar[tuple[str, str]] = ("old", "new")
+    """The services that are called so."""
 
     def up(self) -> None:
         """Make it: green serves, a client asks, the edited files are known."""
         folder = Path(tempfile.mkdtemp(prefix="cutover-faults-")) / "project"
         folder.mkdir()
+        self.make(folder)
+        self.rig.up()
+        self.start_s = self._time_start()
+        before = files(self.rig)
+        self._must(self.command("swap"))
+        after = files(self.rig)
+        if self.stands:
+            self._must(["swap", "--observe", "0", "--green", "new", "--blue", "old", "--commit"])
+            before = after = files(self.rig)
+        else:
+            self._must(["rollback"])
+        self.files = before, after
+        self.serving = self.names[0]
+        self.client = Client(self.rig, folder.parent / "client.log")
+        self.client.start()
+
+    def make(self, folder: Path) -> None:
+        """Write the project."""
         if self.kind in EDGE:
             self.rig = made(PatientRig, self.edge_image, folder)
         else:
@@ -93,20 +115,6 @@ class World:
         text = self.rig.file.read_text().replace('    volumes: ["./server.py:/srv/server.py:ro"]\n', DATA)
         text = HEALTHCHECK.sub("", text)
         self.rig.file.write_text(f"{text}\nvolumes:\n  data: {{}}\n")
-        self.rig.up()
-        self.start_s = self._time_start()
-        before = files(self.rig)
-        self._must(["swap", "--observe", "0"])
-        after = files(self.rig)
-        if self.stands:
-            self._must(["swap", "--observe", "0", "--green", "new", "--blue", "old", "--commit"])
-            before = after = files(self.rig)
-        else:
-            self._must(["rollback"])
-        self.files = before, after
-        self.serving = "old"
-        self.client = Client(self.rig, folder.parent / "client.log")
-        self.client.start()
 
     @property
     def stands(self) -> bool:
@@ -154,7 +162,7 @@ class World:
         if verb not in {"swap", "canary"}:
             return words
         words += ["--exclusive"] if self.kind == "exclusive" else []
-        other = "old" if self.serving == "new" else "new"
+        other = self.names[self.serving == self.names[0]]
         return [*words, *(["--green", self.serving, "--blue", other] if self.stands else [])]
 
     def ready(self, verb: str, place: int = 0) -> None:
@@ -162,7 +170,7 @@ class World:
         self._see_idle()
         if verb in {"rollback", "commit"}:
             self._must(self.command("swap"))
-            self.serving = self._serves()
+            self.serving = self.serves()
         elif verb == "promote":
             self._must(self.command("canary"))
         elif verb == "recover":
@@ -173,12 +181,13 @@ class World:
         if self.stands:
             if any(p["canary_percent"] for p in json.loads(self.run(["edge", "status", "--json"]).out)["ports"]):
                 self._must(["rollback"])
-            self.serving = self._serves()
-        elif self.rig.answers(20) == "new":
+            self.serving = self.serves()
+        elif self.rig.answers(20) == self.names[1]:
             self._must(["rollback"])
-            self.serving = "old"
+            self.serving = self.names[0]
 
-    def _serves(self) -> str:
+    def serves(self) -> str:
+        """Return who answers, over HTTP and ZeroMQ."""
         (name,) = one(self.rig)
         return name
 
@@ -188,12 +197,12 @@ class World:
 
     def _time_start(self) -> float:
         """Return how long green takes from `docker start` to its first answer."""
-        green = self.rig.container("old")
+        green = self.rig.container(self.services[0])
         assert green is not None
         subprocess.run(["docker", "stop", "-t", "1", green["Id"]], check=True, capture_output=True)
         began = time.monotonic()
         subprocess.run(["docker", "start", green["Id"]], check=True, capture_output=True)
-        self.rig.wait_answer("old")
+        self.rig.wait_answer(self.names[0])
         return time.monotonic() - began
 
     # -- what has to hold --------------------------------------------------------------------------------------------
@@ -210,18 +219,17 @@ class World:
             if any(shares):
                 assert len(set(shares)) == 1, shares
                 self._must(["rollback"])
-        serving = self._edge_check(closely) if self.kind in EDGE else self._plain_check(closely)
+        serving = self.see_settled(closely=closely)
         self.see_nothing_left()
         self.see_data()
         self.serving = serving
         return serving
 
-    def _edge_check(self, closely: bool) -> str:
-        world = edge_crash_world.World(self.rig, *self.files, stood=self.stands)
-        return world.check(closely=closely)
-
-    def _plain_check(self, closely: bool) -> str:
-        serving = self._serves()
+    def see_settled(self, *, closely: bool) -> str:
+        """See that one colour serves and holds the ports, and the files are as they have to be then; return which."""
+        if self.kind in EDGE:
+            return edge_crash_world.World(self.rig, *self.files, stood=self.stands).check(closely=closely)
+        serving = self.serves()
         idle = "new" if serving == "old" else "old"
         held = self.rig.publishes(serving), self.rig.publishes(idle)
         assert held == ({self.rig.zmq, self.rig.http}, set()), f"{serving} answers, held are {held}"
