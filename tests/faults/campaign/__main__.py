@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 from cutover.edge.image import edge_image_name
+from tests.faults.campaign.injections import VERBS
 from tests.faults.campaign.report import report
-from tests.faults.campaign.worker import VERBS, Worker
+from tests.faults.campaign.worker import Worker
 from tests.faults.campaign.worlds import ROOT
 
 
@@ -21,6 +23,7 @@ def main() -> int:
     if given.report:
         (ROOT / "docs" / "reliability.md").write_text(report(given.results, given.seed))
         return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # and take the worlds away
     if given.share:
         number, _, count = given.share.partition("/")
         share = int(number), int(count)
@@ -37,7 +40,12 @@ def main() -> int:
         subprocess.Popen([*command, "--share", f"{n}/{given.workers}"], cwd=ROOT, env=environ)
         for n in range(given.workers)
     ]
-    return max(worker.wait() for worker in workers)
+    try:
+        return max(worker.wait() for worker in workers)
+    finally:
+        for worker in workers:
+            worker.terminate()
+            worker.wait()
 
 
 def _parsed() -> argparse.Namespace:

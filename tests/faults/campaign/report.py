@@ -19,11 +19,13 @@ TITLES = {
     "adopt": "`edge`, adopting an untouched stack",
     "edge": "`edge`, standing",
     "exclusive": "`edge`, standing, `--exclusive`",
+    "rolled": "`relink`, a service rolled to another image",
     "engine": "`relink`, the Engine itself",
 }
 FAULTS = {
     "kill": "SIGKILL before and after a record, an Engine or Compose call, a word to the edge, an fsync, a rename",
-    "kill-at-random": "SIGKILL at a random moment of a swap",
+    "kill-in-call": "SIGKILL in the middle of a call to the Engine, Compose or the edge",
+    "kill-at-random": "SIGKILL at a random moment",
     "kill-recovery": "SIGKILL, and again in the recovery",
     "disk-full": "ENOSPC from the N-th write on",
     "disk-read-only": "EROFS from the N-th write on",
@@ -34,6 +36,9 @@ FAULTS = {
     "green-killed": "`docker kill` green",
     "blue-killed": "`docker kill` blue",
     "edge-killed": "`docker kill` the edge",
+    "edge-crashed": "the edge's processes die",
+    "edge-paused": "the edge paused for 3 s",
+    "edge-oom": "the kernel kills the edge for memory",
     "green-crashed": "green's process dies",
     "blue-crashed": "blue's process dies",
     "green-removed": "`docker rm -f` green",
@@ -42,25 +47,48 @@ FAULTS = {
     "green-oom": "the kernel kills green for memory",
     "blue-oom": "the kernel kills blue for memory",
     "park-network-removed": "the park network is emptied by force and removed",
-    "edited-by-hand": "the compose file is edited",
-    "second-swap": "another `swap` at the same time",
-    "second-rollback": "another `rollback` at the same time",
-    "second-recover": "another `recover` at the same time",
+    "edited-by-hand": "a comment is added to the compose file",
+    "ports-edited": "the legacy port is changed in the compose file",
+    "file-deleted": "the compose file is moved away",
+    "file-unreadable": "there is a folder in the place of the compose file",
+    "second-swap": "`swap` is called at each step of a swap",
+    "second-rollback": "`rollback` is called at each step of a swap",
+    "second-recover": "`recover` is called at each step of a swap",
+    "beside-swap": "another verb, and `swap` at a random distance",
+    "beside-rollback": "another verb, and `rollback` at a random distance",
+    "beside-recover": "another verb, and `recover` at a random distance",
+    "beside-commit": "another verb, and `commit` at a random distance",
+    "beside-backup": "another verb, and `backup` at a random distance",
+    "beside-upgrade": "another verb, and `edge upgrade` at a random distance",
     "engine-stopped": "the Engine is stopped (SIGTERM) and started again",
     "engine-killed": "the Engine is killed and started again",
 }
-KILLS = {"kill", "kill-at-random", "kill-recovery"}
-HEAD = f"| fault | times | converged | recover: median s | worst s | data lost | stuck |\n{'| --- ' * 7}|"
+KILLS = {"kill", "kill-in-call", "kill-at-random", "kill-recovery"}
+LIMIT_S = 5.0
+"""How long a recovery may take beside the starts of containers in it."""
+COLUMNS = (
+    "fault",
+    "times",
+    "converged",
+    "recover: median s",
+    "worst s",
+    "without starts: worst s",
+    "silence: worst s",
+    "data lost",
+    "stuck",
+)
+HEAD = f"| {' | '.join(COLUMNS)} |\n{'| --- ' * len(COLUMNS)}|"
 
 
 def report(results: Path, seed: int) -> str:
     """Return docs/reliability.md for what was fought so far."""
     worlds: dict[str, dict[str, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
     lines = list(read(results))
-    for line in lines:
+    struck = [line for line in lines if line.get("hit", True)]
+    for line in struck:
         world, _, fault, _ = line["id"].split("/")
         worlds[world][fault].append(line)
-    parts = [_INTRODUCTION.format(summary=_summary(lines, seed))]
+    parts = [_INTRODUCTION.format(summary=_summary(struck, len(lines) - len(struck), seed))]
     parts += [_table(world, worlds[world]) for world in sorted(worlds, key=list(TITLES).index)]
     parts += [_PROBLEMS.format(problems="\n".join(_problems(lines)) or "None."), _AFTERWORD]
     return "\n\n".join(parts) + "\n"
@@ -69,8 +97,11 @@ def report(results: Path, seed: int) -> str:
 def _table(world: str, faults: dict[str, list[dict[str, Any]]]) -> str:
     start = statistics.median([line["start_s"] for lines in faults.values() for line in lines])
     kills = sum(len(lines) for fault, lines in faults.items() if fault in KILLS)
+    own = [line["own_s"] for lines in faults.values() for line in lines if "own_s" in line]
+    late = sum(s > LIMIT_S for s in own)
     told = (
-        f"{kills} kill points. A container of this world takes {start:.1f} s from `docker start` to its first answer."
+        f"{kills} kill points. A container of this world takes {start:.1f} s from `docker start` to its first answer; "
+        f"without that, {len(own) - late} of {len(own)} recoveries took at most {LIMIT_S:.0f} s."
     )
     rows = [_row(fault, faults[fault]) for fault in FAULTS if fault in faults]
     return "\n".join([f"## {TITLES[world]}", "", told, "", HEAD, *rows])
@@ -78,11 +109,17 @@ def _table(world: str, faults: dict[str, list[dict[str, Any]]]) -> str:
 
 def _row(fault: str, lines: list[dict[str, Any]]) -> str:
     times = sorted(line["recover_s"] for line in lines if "recover_s" in line)
+    own, silence = _worst(lines, "own_s"), _worst(lines, "silence_s")
     lost = sum("lost: " in line.get("problem", "") for line in lines)
     good = sum(line["converged"] for line in lines)
     median, worst = (statistics.median(times), times[-1]) if times else (0.0, 0.0)
     stuck = len(lines) - good - lost
-    return f"| {FAULTS[fault]} | {len(lines)} | {good} | {median:.1f} | {worst:.1f} | {lost} | {stuck} |"
+    figures = f"{median:.1f} | {worst:.1f} | {own:.1f} | {silence:.1f}"
+    return f"| {FAULTS[fault]} | {len(lines)} | {good} | {figures} | {lost} | {stuck} |"
+
+
+def _worst(lines: list[dict[str, Any]], figure: str) -> float:
+    return max((line[figure] for line in lines if figure in line), default=0.0)
 
 
 def _problems(lines: Iterable[dict[str, Any]]) -> Iterable[str]:
@@ -91,7 +128,7 @@ def _problems(lines: Iterable[dict[str, Any]]) -> Iterable[str]:
             yield f"- `{line['id']}` ({line.get('at') or 'at no named place'}): {line['problem'].splitlines()[0][:200]}"
 
 
-def _summary(lines: list[dict[str, Any]], seed: int) -> str:
+def _summary(lines: list[dict[str, Any]], missed: int, seed: int) -> str:
     good = sum(line["converged"] for line in lines)
     kills = sum(line["id"].split("/")[2] in KILLS for line in lines)
     commits = ", ".join(dict.fromkeys(line["commit"] for line in lines))
@@ -100,7 +137,7 @@ def _summary(lines: list[dict[str, Any]], seed: int) -> str:
     machine = f"{os.cpu_count()} processors, Linux {platform.release()}, Engine {engine}"
     return (
         f"**{len(lines)} faults, {kills} of them kills: {good} converged, {len(lines) - good} did not.** {machine}; "
-        f"seed {seed}; commit {commits}."
+        f"seed {seed}; commit {commits}. Another {missed} did not strike: no two runs ask the Engine equally often."
     )
 
 
@@ -119,11 +156,16 @@ has one number after the other kept in a volume, and another asks over ZeroMQ. S
 - compose file, `cutover.yaml` and the edge's files are as before or as after: bytes, mode, owner;
 - the lock is free; no park network, helper container, redirect or half-written file is left; an edge stands where one
   stood or the swap is done, and nowhere else;
-- every number that was acknowledged is in the volume (*data lost*: one is not; *stuck*: anything else of this list);
+- every number that was acknowledged is in the volume, once, from whoever acknowledged it (*data lost*: one is not;
+  *stuck*: anything else of this list);
 - every fourth time: `docker compose up` would change nothing.
 
-*Recover* is the time of `cutover recover` without Python's own start (about 0.5 s); it may start containers. Several
-worlds are fought in at once on the machine, so times are upper bounds."""
+*Recover* is the time of `cutover recover` without Python's own start (about 0.5 s); *without starts*, less the starts
+of containers in it (counted by the Engine's events), each at what a bare `docker start` took to its first answer when
+this world was made. *Silence* is the longest time without an answer to a client, from the beginning of the verb to
+the end of the recovery. Several worlds are fought in at once, so times are upper bounds.
+Every other kill takes all that cutover has started with it, Compose too, as the end of a cgroup does; the others leave
+Compose to run on. Of two verbs at once, one is done and the other refused, or done after it."""
 
 _PROBLEMS = """\
 ## What did not converge
