@@ -164,3 +164,17 @@ def test_drill(engine, edge_image, tmp_path, kind, way):
             assert rig.state() == states[number]
             shown = f"{kind}, run {number + 1} by {way}: {took:.1f} s, silence {client.silence_s:.2f} s, file equal"
             print(shown)  # noqa: T201
+
+
+def test_cutover_died_while_it_watched(engine, rig):
+    """Killed while blue is watched: the script is there already, and a recovery finds nothing left to do."""
+    before = rig.state()
+    process = rig.start("swap", "--observe", "30")
+    rig.wait_record("intent", "watch")
+    held = by_hand(rig)
+    assert (held.code, "at work" in held.err) == (1, True), held
+    process.kill()
+    process.communicate()
+    assert by_hand(rig).code == 0
+    rig.wait_answer("old")
+    assert (rig.state(), rig.publishes("old"), rig.nothing_to_do()) == (before, {rig.zmq, rig.http}, True)

@@ -153,8 +153,9 @@ def test_what_is_kept_is_named_and_can_be_taken_down_as_told(demo):
     assert [x for x in own_projects() if x.startswith(project)] == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("running", [True, False], ids=["beside", "apart"])
+@pytest.mark.parametrize(
+    ("running", "number"), [(True, signal.SIGTERM), (False, signal.SIGINT)], ids=["beside-15", "apart-2"]
+)
 def test_a_signal_ends_it_and_nothing_stays(demo, number, running):
     """Ctrl-C of a person, SIGTERM of a CI that was cancelled."""
     (demo.folder / "test_slow.py").write_text(SLOW)

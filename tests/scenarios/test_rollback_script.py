@@ -62,17 +62,3 @@ def test_after_an_adoption(engine, edge_image, tmp_path, record_property):
         record_property("silence_s", client.silence_s)
         see_green(rig, before)
         assert rig.traces() == []
-
-
-def test_cutover_died_and_cannot_be_called_any_more(rig):
-    """Killed while blue is watched: the script is there already, and a recovery finds nothing left to do."""
-    before = rig.state()
-    process = rig.start("swap", "--observe", "30")
-    rig.wait_record("intent", "watch")
-    held = by_hand(rig)
-    assert (held.code, "at work" in held.err) == (1, True), held
-    process.kill()
-    process.communicate()
-    assert by_hand(rig).code == 0
-    rig.wait_answer("old")
-    see_green(rig, before)

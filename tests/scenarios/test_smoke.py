@@ -137,7 +137,7 @@ def test_no_suites_at_all(demo, tmp_path):
     told = rig.cutover("smoke")
     assert told.code == 2, told
     assert "has no suites" in told.err
-    assert "  works:\n    to: zmq://:5570" in told.err
+    assert "    works:\n        to: zmq://:5570" in told.err
     (tmp_path / "cutover.yaml").write_text(
         "green: model_manager_agent\nsuites:\n  a:\n    to: tcp://:1\n    steps: [{request: x}]\n"
     )

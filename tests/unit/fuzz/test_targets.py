@@ -15,7 +15,7 @@ from tests.fuzz.registry import TARGETS
 from tests.fuzz.target import SLOWEST_S, BrokenError, Target
 
 SLOW = {"document-edits": 40, "document-texts": 40, "cutover-yaml": 30, "cases": 30}
-EXAMPLES = 80
+EXAMPLES = 50
 
 
 @pytest.mark.parametrize("name", TARGETS)
