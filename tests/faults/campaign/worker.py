@@ -132,7 +132,11 @@ class Worker:
         else:
             told.append(world.run(world.command(injection.verb), fault))
         ended = told[0]
-        line |= {"code": ended.code, "at": ended.places[-1] if ended.places else None, "hit": hit(fault, ended)}
+        line |= {
+            "code": ended.code,
+            "at": ended.places[-1] if ended.places else None,
+            "hit": hit(fault, ended) and deed.struck,
+        }
         for each in told:
             assert each.code in {0, 1, 3, 4, -signal.SIGKILL} or (deed.is_for_hands and each.code == USAGE), (
                 "an exit code that says nothing"
