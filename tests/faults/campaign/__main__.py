@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from cutover.edge.image import edge_image_name
-from tests.faults.campaign.injections import VERBS
+from tests.faults.campaign.injections import SAMPLE, VERBS
 from tests.faults.campaign.report import report
 from tests.faults.campaign.worker import Worker
 from tests.faults.campaign.worlds import ROOT
@@ -25,16 +25,9 @@ def main() -> int:
         return 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # and take the worlds away
     if given.share:
-        number, _, count = given.share.partition("/")
-        share = int(number), int(count)
-        for kind in given.only or VERBS:
-            end = time.monotonic() + given.minutes * 60
-            Worker(kind, edge_image_name(), given.results, given.seed, share).fight(end, given.match)
+        _work(given)
         return 0
-    shim = given.results.with_suffix(".shim.so")
-    source = Path(__file__).with_name("shim.c")
-    subprocess.run(["gcc", "-shared", "-fPIC", "-O2", "-Wall", "-o", shim, source, "-ldl"], check=True)
-    environ = {**os.environ, "LD_PRELOAD": str(shim)}
+    environ = {**os.environ, "LD_PRELOAD": str(_shim(given.results.with_suffix(".shim.so")))}
     command = [sys.executable, "-m", "tests.faults.campaign", *sys.argv[1:]]
     workers = [
         subprocess.Popen([*command, "--share", f"{n}/{given.workers}"], cwd=ROOT, env=environ)
@@ -48,6 +41,25 @@ def main() -> int:
             worker.wait()
 
 
+def _work(given: argparse.Namespace) -> None:
+    """Be one of the workers."""
+    number, _, count = given.share.partition("/")
+    share = int(number), int(count)
+    if given.sample:
+        chosen = SAMPLE[share[0] :: share[1]]
+        Worker(chosen[0].world, edge_image_name(), given.results, given.seed, share).sample(chosen)
+        return
+    for kind in given.only or VERBS:
+        end = time.monotonic() + given.minutes * 60
+        Worker(kind, edge_image_name(), given.results, given.seed, share).fight(end, given.match)
+
+
+def _shim(made: Path) -> Path:
+    source = Path(__file__).with_name("shim.c")
+    subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-Wall", "-o", made, source, "-ldl"], check=True)
+    return made
+
+
 def _parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="faults")
     parser.add_argument("--results", type=lambda p: Path(p).resolve(), required=True)
@@ -57,6 +69,7 @@ def _parsed() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--match", default="", help="only injections with this in their ID")
     parser.add_argument("--report", action="store_true", help="write docs/reliability.md of what was found so far")
+    parser.add_argument("--sample", action="store_true", help="a few of each sort, in the first world")
     parser.add_argument("--share", help=argparse.SUPPRESS)
     return parser.parse_args()
 

@@ -16,7 +16,8 @@ from tests.faults.campaign.worlds import World
 PAUSED_S = 3.0
 GONE_S = 1.0
 COMMENT = "# edited by hand\n"
-HOG = "import mmap; [mmap.mmap(-1, 1 << 22).write(b'x' * (1 << 22)) for _ in range(4096)]"
+HOG = "hog = [bytearray(1 << 22) for _ in range(64)]"
+"""Memory that the kernel must give it: shared memory made it wait instead, and nobody was killed."""
 
 
 @dataclass
@@ -26,6 +27,8 @@ class Deed:
     world: World
     name: str
     later: list[threading.Thread] = field(default_factory=list)
+    struck: bool = True
+    """Whether there was anybody to do it to."""
     put_back: Callable[[], None] | None = None
     """What a person does once told that their own edit is in the way."""
 
@@ -49,13 +52,17 @@ class Deed:
 
 
 def _containers(deed: Deed, *services: str) -> list[str]:
-    found = [deed.world.rig.container(s) for s in services]
-    return [c["Id"] for c in found if c is not None and c["State"]["Running"]]
+    all_found = [deed.world.rig.container(s) for s in services]
+    found = [c["Id"] for c in all_found if c is not None and c["State"]["Running"]]
+    deed.struck = bool(found)
+    return found
 
 
 def _edges(deed: Deed) -> list[str]:
     label = f"--filter=label=io.cutover.project={deed.world.rig.project}"
-    return _docker("ps", "-q", label).split()
+    found = _docker("ps", "-q", label).split()
+    deed.struck = bool(found)
+    return found
 
 
 def _of(deed: Deed, services: tuple[str, ...]) -> list[str]:
@@ -116,6 +123,7 @@ def _oom(*services: str) -> Callable[[Deed], None]:
                 Path(f"/proc/{pid}/oom_score_adj").write_text("1000")
                 _docker("update", "--memory=96m", "--memory-swap=96m", container)
                 _docker("exec", container, "python3", "-c", HOG)
+                deed.struck = deed.struck and not Path(f"/proc/{pid}").exists()
                 _docker("update", "--memory=4g", "--memory-swap=4g", container)
 
     return act
@@ -123,6 +131,7 @@ def _oom(*services: str) -> Callable[[Deed], None]:
 
 def _remove_network(deed: Deed) -> None:
     name = f"0-cutover-{deed.world.rig.project}"
+    deed.struck = bool(_docker("network", "inspect", "--format={{.Id}}", name))
     for container in _docker("network", "inspect", "--format={{range .Containers}}{{.Name}} {{end}}", name).split():
         _docker("network", "disconnect", "-f", name, container)
     _docker("network", "rm", name)

@@ -51,7 +51,7 @@ class Ended:
 class Kill:
     """When a verb is to die: at a place, or after a time in seconds, or so long after a place; alone, or with all."""
 
-    place: int | None = None
+    place: int | str | None = None
     after_s: float | None = None
     everything: bool = False
 
@@ -60,7 +60,7 @@ class Kill:
 class Halt:
     """A verb is to stand still at a place while something is done to its world, and to go on then."""
 
-    place: int
+    place: int | str
     act: Callable[[], None]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -69,15 +70,16 @@ class Injection:
     world: str
     verb: str
     fault: str
-    place: int = 0
+    place: int | str = 0
     after_s: float = 0.0
-    again: int = 0
+    again: int | str = 0
 
     @property
     def id(self) -> str:
         """Return the name by which it is found again in the results."""
-        where = [f"{self.place:04}"] * bool(self.place) + [f"{self.after_s:.4f}s"] * bool(self.after_s)
-        return "/".join([self.world, self.verb, self.fault, "+".join(where + [f"{self.again:04}"] * bool(self.again))])
+        after = f"{self.after_s:.4f}s" if self.after_s else ""
+        where = "+".join(filter(None, [_named(self.place), after, _named(self.again)]))
+        return f"{self.world}/{self.verb}/{self.fault}/{where}"
 
     @property
     def everything(self) -> bool:
@@ -119,6 +121,22 @@ class Map:
         return [n for n, label in enumerate(self.places[verb], start=1) if IN_CALL.match(label)]
 
 
+def _named(place: int | str) -> str:
+    return re.sub(r"\W+", "-", place) if isinstance(place, str) else f"{place:04}" * bool(place)
+
+
+SAMPLE = (
+    Injection("relink", "swap", "kill", "after compose up new"),
+    Injection("relink", "swap", "kill-in-call", "/disconnect post", after_s=0.03),
+    Injection("relink", "rollback", "kill-recovery", "after journal undone s07", again="before journal undo s04"),
+    Injection("relink", "swap", "edited-by-hand", "after journal intent s07"),
+    Injection("relink", "swap", "beside-swap", after_s=0.9),
+    Injection("relink", "swap", "disk-full", 60),
+    Injection("relink", "swap", "torn-then-killed", 20),
+)
+"""One of each sort, in a few seconds each: what every test run can afford."""
+
+
 def injections(world: str, known: Map, seed: int) -> list[Injection]:
     """Return every injection of a world in a random order; last come kills between two looks, where nothing changed."""
     dice = random.Random(zlib.crc32(f"{seed} {world}".encode()))
@@ -129,10 +147,9 @@ def injections(world: str, known: Map, seed: int) -> list[Injection]:
     made += [*_kills_again(world, known, dice), *_disks(world, known, dice), *_pairs(world, known, dice)]
     deeds = [name for name in DEEDS if world in ONLY.get(name, COLOURED)]
     made += [Injection(world, "swap", name, n) for name in deeds for n in known.steps()]
-    dice.shuffle(made)
-    rest = [i for i in _all_kills(world, known) if i not in set(made)]
-    dice.shuffle(rest)
-    return made + rest
+    first = dict.fromkeys(made)
+    rest = [i for i in _all_kills(world, known) if i not in first]
+    return [*dice.sample(list(first), len(first)), *dice.sample(rest, len(rest))]
 
 
 def _kills(world: str, known: Map) -> Iterator[Injection]:

@@ -42,7 +42,7 @@ def arm(place: int | None, told: int, number_of_signal: int, *, everything: bool
     With no place every label is written, one a line. `delay_s` is how much later the signal comes: in the middle of
     the call that begins there, if it lasts so long.
     """
-    lock, numbers = threading.Lock(), itertools.count(1)
+    lock, numbers, struck = threading.Lock(), itertools.count(1), list[str]()
 
     def strike() -> None:
         if everything:
@@ -52,12 +52,12 @@ def arm(place: int | None, told: int, number_of_signal: int, *, everything: bool
     def pass_by(label: str) -> None:
         with lock:
             number = next(numbers)
-            if place is None or number == place:
+            here = (place in label and not struck) if isinstance(place, str) else number == place
+            if place is None or here:
                 os.write(told, f"{label}\n".encode())
-            if number == place and delay_s:
-                threading.Timer(delay_s, strike).start()
-            elif number == place:
-                strike()
+            if here:
+                struck.append(label)
+                threading.Timer(delay_s, strike).start() if delay_s else strike()
 
     for verb in ("_get", "_post", "_put", "_delete"):
         _watch(APIClient, verb, pass_by, lambda self, url, *a: f"engine {verb_of(url)}", verb[1:])

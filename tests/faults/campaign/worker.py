@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import itertools
 import json
@@ -10,7 +11,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -57,13 +58,23 @@ class Worker:
             known = self._map()
             done = {line["id"] for line in read(self.results)}
             mine = injections(self.kind, known, self.seed)[self.share[0] :: self.share[1]]
-            mine = [i for i in mine if i.id not in done and only in i.id]
-            for number, injection in enumerate(mine):
-                if time.monotonic() > end:
-                    return
-                self._one(injection, closely=number % CLOSELY == 0)
+            self._each([i for i in mine if i.id not in done and only in i.id], end)
         finally:
             self.world.down()
+
+    def sample(self, chosen: Iterable[Injection]) -> None:
+        """Do a few that need no map of the world."""
+        self.world.up()
+        try:
+            self._each(list(chosen), float("inf"))
+        finally:
+            self.world.down()
+
+    def _each(self, mine: list[Injection], end: float) -> None:
+        for number, injection in enumerate(mine):
+            if time.monotonic() > end:
+                return
+            self._one(injection, closely=number % CLOSELY == 0)
 
     def _map(self) -> Map:
         """Return what is known of the world; kept beside the results, so that all workers fight over the same."""
@@ -121,7 +132,11 @@ class Worker:
         else:
             told.append(world.run(world.command(injection.verb), fault))
         ended = told[0]
-        line |= {"code": ended.code, "at": ended.places[-1] if ended.places else None, "hit": hit(fault, ended)}
+        line |= {
+            "code": ended.code,
+            "at": ended.places[-1] if ended.places else None,
+            "hit": hit(fault, ended) and deed.struck,
+        }
         for each in told:
             assert each.code in {0, 1, 3, 4, -signal.SIGKILL} or (deed.is_for_hands and each.code == USAGE), (
                 "an exit code that says nothing"
@@ -198,17 +213,19 @@ def _commit() -> str:
 
 
 def read(results: Path) -> Iterator[dict[str, Any]]:
-    """Yield the results that were written so far."""
-    if results.exists():
-        for line in results.read_text().splitlines():
+    """Yield the results that were written so far; half a line is what a campaign that was killed leaves."""
+    for line in results.read_text().splitlines() if results.exists() else ():
+        with contextlib.suppress(ValueError):
             yield json.loads(line)
 
 
 def append(results: Path, line: dict[str, Any]) -> None:
     """Write one result so that it lasts, also where several workers write."""
-    descriptor = os.open(results, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    descriptor = os.open(results, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
     try:
-        os.write(descriptor, (json.dumps(line) + "\n").encode())
+        size = os.fstat(descriptor).st_size
+        torn = size and os.pread(descriptor, 1, size - 1) != b"\n"
+        os.write(descriptor, ("\n" * bool(torn) + json.dumps(line) + "\n").encode())
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
