@@ -24,6 +24,8 @@ LOOK_S = 120.0
 """A command that changes nothing may take so long; 0.2 s are usual."""
 APART = ("setsid", "--wait") if shutil.which("setsid") else ()
 """Compose in a session of its own: Ctrl-C in a terminal goes to the whole group, and must not kill the way back."""
+HOLDING = ("flock", "-s") if shutil.which("flock") else ()
+"""Holds a lock for as long as Compose works, also when cutover does not live to see its end."""
 
 if TYPE_CHECKING:
     from python_on_whales import DockerClient
@@ -56,6 +58,8 @@ class Stack:
     address: EngineAddress
     source: ProjectFiles
     _environment: dict[str, str] = field(default_factory=dict, repr=False)
+    held: Path | None = None
+    """The file that every Compose which changes something holds a shared lock on, if it is there."""
 
     def with_files(self, substitutes: Mapping[Path, Path]) -> Stack:
         """Return the same project with some of its files replaced by candidates."""
@@ -65,9 +69,9 @@ class Stack:
         """Return the same project read from elsewhere."""
         return replace(self, source=source, _environment={})
 
-    def named(self, project: str) -> Stack:
-        """Return the same project under the name that Compose resolved."""
-        return replace(self, source=replace(self.source, project=project))
+    def named(self, project: str, held: Path | None = None) -> Stack:
+        """Return the same project under the name that Compose resolved, and with the lock that its Compose holds."""
+        return replace(self, source=replace(self.source, project=project), held=held or self.held)
 
     def config(self) -> dict[str, Any]:
         """Return the canonical model (`docker compose config`), services of every profile included.
@@ -140,7 +144,7 @@ class Stack:
             *([f"--project-name={source.project}"] if source.project else []),
             *([f"--project-directory={source.directory}"] if source.directory else []),
         ]
-        command = [*(APART if apart else ()), "docker", *engine, "compose", *options, *words]
+        command = [*(self._apart() if apart else ()), "docker", *engine, "compose", *options, *words]
         try:
             if apart:
                 return subprocess.run(command, input=given or "", capture_output=True, text=True, check=False)
@@ -166,12 +170,17 @@ class Stack:
             see_engine(self.address)
             raise _compose_error(f"docker compose up {service}", error.stderr or str(error)) from error
 
+    def _apart(self) -> tuple[str, ...]:
+        """Return what Compose is started by where it changes something."""
+        holding = (*HOLDING, str(self.held)) if HOLDING and self.held is not None and self.held.exists() else ()
+        return (*APART, *holding)
+
     def _client(self) -> DockerClient:
         from python_on_whales import DockerClient  # noqa: PLC0415
 
         context = self.address.context
         return DockerClient(
-            client_call=[*APART, "docker"],
+            client_call=[*self._apart(), "docker"],
             host=None if context else self.address.url,
             context=context,
             compose_files=list(self.source.files),

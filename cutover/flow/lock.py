@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,14 +20,17 @@ from cutover.files import UNREADABLE, write_atomic
 from cutover.flow.runs import state_folder
 
 PRIVATE = 0o600
+COMPOSE_S = 60.0
+"""How long a Compose may go on that outlived its cutover: it stops and starts containers, each within its grace."""
+LOOK_S = 0.05
 
 
 @contextmanager
 def locked(state: Path, project: str, clock: Clock) -> Iterator[None]:
-    """Hold the project's lock.
+    """Hold the project's lock, once no Compose of a cutover that was killed is at work any more.
 
     Raises:
-        LockHeldError: another process holds it; the message says which, and since when.
+        LockHeldError: another process holds it; the message says which, and since when. Or that Compose does not end.
 
     """
     state_folder(state)
@@ -44,11 +48,47 @@ def locked(state: Path, project: str, clock: Clock) -> Iterator[None]:
     try:
         note = {"pid": os.getpid(), "since": clock.now().isoformat(timespec="seconds"), "command": sys.argv[1:2]}
         write_atomic(holder, json.dumps(note).encode(), mode=PRIVATE)
+        _see_compose_ended(compose_lock(state, project), clock)
         yield
     finally:
         with contextlib.suppress(OSError):
             holder.unlink()
         lock.release()
+
+
+def compose_lock(state: Path, project: str) -> Path:
+    """Return the file on which Compose holds a lock while it changes something: it may outlive its cutover."""
+    return state / f"{project}.compose.lock"
+
+
+def _see_compose_ended(path: Path, clock: Clock) -> None:
+    """Wait for a Compose that outlived its cutover: it removes and makes containers under the feet of a recovery.
+
+    Raises:
+        LockHeldError: it does not end.
+
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE)
+    end = clock.monotonic() + COMPOSE_S
+    try:
+        if stat.S_IMODE(os.fstat(descriptor).st_mode) != PRIVATE:  # the umask took too much away
+            os.fchmod(descriptor, PRIVATE)
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                if clock.monotonic() >= end:
+                    raise LockHeldError(
+                        "compose-works",
+                        f"A docker compose of a cutover that was killed still works, after {COMPOSE_S:.0f} s.",
+                        evidence=[str(path)],
+                        hint=f"wait for it, or end it: fuser -v {path}; then cutover recover",
+                    ) from error
+                clock.sleep(LOOK_S)
+            else:
+                return
+    finally:
+        os.close(descriptor)
 
 
 def holder_of(state: Path, project: str) -> str | None:

@@ -19,6 +19,7 @@ from cutover.engine.files import compose_files, see_files
 from cutover.engine.stack import ProjectFiles, Stack
 from cutover.events import Note, Observer, Silence, Sturdy
 from cutover.flow.context import Context
+from cutover.flow.lock import compose_lock
 from cutover.flow.observed import canonical
 from cutover.flow.plan import Move, Plan
 from cutover.flow.proof import answered
@@ -50,7 +51,7 @@ class Session:
     def name_project(self, name: str | None = None) -> str:
         """Fix the project's name, asking Compose for it where nobody said, and return it."""
         project = name or self.stack.source.project or str(canonical(self.stack)["name"])
-        self.stack = self.stack.named(project)
+        self.stack = self.stack.named(project, compose_lock(self.folder / STATE_FOLDER, project))
         return project
 
     def runs(self) -> Runs:

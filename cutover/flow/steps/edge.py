@@ -160,7 +160,7 @@ def _reachable(ctx: Context, record: EdgeRecord, active: Slot | None) -> dict[Sl
 def stack_of(ctx: Context, record: EdgeRecord, file: Path | None = None) -> Stack:
     """Return the edge as the Compose project of its own that it is."""
     files = ProjectFiles(files=(file or record.file,), project=record.compose_project)
-    return Stack(ctx.stack.address, files)
+    return Stack(ctx.stack.address, files, held=ctx.stack.held)
 
 
 def start_edge(ctx: Context, record: EdgeRecord, *, file: Path | None = None) -> None:

@@ -51,8 +51,8 @@ class Ended:
 class Kill:
     """When a verb is to die: at a place, or after a time in seconds, or so long after a place; alone, or with all."""
 
-    place: int | str | None = None
-    after_s: float | None = None
+    place: str = ""
+    after_s: float = 0.0
     everything: bool = False
 
 
@@ -60,7 +60,7 @@ class Kill:
 class Halt:
     """A verb is to stand still at a place while something is done to its world, and to go on then."""
 
-    place: int | str
+    place: str
     act: Callable[[], None]
 
 
@@ -162,7 +162,7 @@ def _be(args: list[str], places: tuple[Path, ...], environ: dict[str, str], faul
 
 def _suffer(fault: Fault, tell: int, folder: Path) -> None:
     if isinstance(fault, Kill) and (fault.place or not fault.after_s):
-        arm(fault.place, tell, signal.SIGKILL, everything=fault.everything, delay_s=fault.after_s or 0.0)
+        arm(fault.place, tell, signal.SIGKILL, everything=fault.everything, delay_s=fault.after_s)
     elif isinstance(fault, Halt):
         arm(fault.place, tell, signal.SIGSTOP)
     elif isinstance(fault, Disk):

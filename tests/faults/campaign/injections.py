@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from tests.faults.campaign.acts import DEEDS, Deed
 from tests.faults.campaign.forks import Disk, Fault, Halt, Kill
-from tests.faults.campaign.points import IN_CALL, telling
+from tests.faults.campaign.points import IN_CALL, label_of, telling
 from tests.faults.campaign.worlds import EDGE, STANDING
 
 VERBS = {
@@ -70,15 +70,18 @@ class Injection:
     world: str
     verb: str
     fault: str
-    place: int | str = 0
+    place: str = ""
     after_s: float = 0.0
-    again: int | str = 0
+    again: str = ""
+    number: int = 0
+    """Of the call that the disk answers so, for a fault of the disk."""
 
     @property
     def id(self) -> str:
         """Return the name by which it is found again in the results."""
         after = f"{self.after_s:.4f}s" if self.after_s else ""
-        where = "+".join(filter(None, [_named(self.place), after, _named(self.again)]))
+        number = f"{self.number:04}" if self.number else ""
+        where = "+".join(filter(None, [_named(self.place), number, after, _named(self.again)]))
         return f"{self.world}/{self.verb}/{self.fault}/{where}"
 
     @property
@@ -96,10 +99,10 @@ class Injection:
         if self.beside:
             return None
         if self.fault in DISKS:
-            return replace(DISKS[self.fault], at=self.place)
+            return replace(DISKS[self.fault], at=self.number)
         if self.fault in DEEDS:
             return Halt(self.place, deed.do)
-        return Kill(place=self.place or None, after_s=self.after_s or None, everything=self.everything)
+        return Kill(self.place, self.after_s, self.everything)
 
 
 @dataclass(frozen=True)
@@ -111,28 +114,28 @@ class Map:
     calls: int
     writes: int
 
-    def steps(self) -> list[int]:
+    def steps(self) -> list[str]:
         """Return the places of a swap at which a step begins."""
-        labels = self.places["swap"]
-        return [n for n, label in enumerate(labels, start=1) if label.startswith("after journal intent")]
+        return [name for name in self.places["swap"] if label_of(name).startswith("after journal intent")]
 
-    def calling(self, verb: str) -> list[int]:
+    def calling(self, verb: str) -> list[str]:
         """Return the places of a verb at which a call begins that changes something and takes its time."""
-        return [n for n, label in enumerate(self.places[verb], start=1) if IN_CALL.match(label)]
+        return [name for name in self.places[verb] if IN_CALL.match(label_of(name))]
 
 
-def _named(place: int | str) -> str:
-    return re.sub(r"\W+", "-", place) if isinstance(place, str) else f"{place:04}" * bool(place)
+def _named(place: str) -> str:
+    return re.sub(r"[^\w.]+", "-", place).strip("-.")
 
 
 SAMPLE = (
     Injection("relink", "swap", "kill", "after compose up new"),
     Injection("relink", "swap", "kill-in-call", "/disconnect post", after_s=0.03),
+    Injection("relink", "swap", "kill-in-call", "before compose up old", after_s=0.105),  # and Compose goes on
     Injection("relink", "rollback", "kill-recovery", "after journal undone s07", again="before journal undo s04"),
     Injection("relink", "swap", "edited-by-hand", "after journal intent s07"),
     Injection("relink", "swap", "beside-swap", after_s=0.9),
-    Injection("relink", "swap", "disk-full", 60),
-    Injection("relink", "swap", "torn-then-killed", 20),
+    Injection("relink", "swap", "disk-full", number=60),
+    Injection("relink", "swap", "torn-then-killed", number=20),
 )
 """One of each sort, in a few seconds each: what every test run can afford."""
 
@@ -159,13 +162,13 @@ def _kills(world: str, known: Map) -> Iterator[Injection]:
 
 def _all_kills(world: str, known: Map) -> Iterator[Injection]:
     for verb in VERBS[world]:
-        yield from (Injection(world, verb, "kill", n + 1) for n in range(len(known.places[verb])))
+        yield from (Injection(world, verb, "kill", name) for name in known.places[verb])
 
 
 def _kills_in_calls(world: str, known: Map, dice: random.Random) -> Iterator[Injection]:
     for verb in ("swap", "rollback"):
         for n in known.calling(verb):
-            most = 4 if "compose" in known.places[verb][n - 1] else 2
+            most = 4 if "compose" in label_of(n) else 2
             for delay in dice.sample(DELAYS_S, most):
                 yield Injection(world, verb, "kill-in-call", n, round(delay * dice.uniform(0.7, 1.4), 4))
 
@@ -179,7 +182,8 @@ def _moments(world: str, known: Map, dice: random.Random) -> Iterator[Injection]
 def _kills_again(world: str, known: Map, dice: random.Random) -> Iterator[Injection]:
     """Kill a verb somewhere, and the recovery at each of its places."""
     for verb, again in itertools.product(("swap", "rollback"), telling(known.places["recover"])):
-        first = dice.randint(len(known.places[verb]) // 2, len(known.places[verb]))
+        names = known.places[verb]
+        first = dice.choice(names[len(names) // 2 :])
         yield Injection(world, verb, "kill-recovery", first, again=again)
 
 
@@ -187,7 +191,7 @@ def _disks(world: str, known: Map, dice: random.Random) -> Iterator[Injection]:
     for name, disk in DISKS.items():
         count = known.writes if disk.how == "tear" else known.calls
         for n in dice.sample(range(1, count + 1), min(PER_DISK, count)):
-            yield Injection(world, "swap", name, n)
+            yield Injection(world, "swap", name, number=n)
 
 
 def _pairs(world: str, known: Map, dice: random.Random) -> Iterator[Injection]:
@@ -197,5 +201,5 @@ def _pairs(world: str, known: Map, dice: random.Random) -> Iterator[Injection]:
             if other == "upgrade" and world not in STANDING:
                 continue
             after = round(dice.uniform(0.01, HEAD_START_S + known.seconds[verb]), 4)
-            place = dice.choice(places[len(places) // 3 :]) if verb == "recover" else 0
+            place = dice.choice(places[len(places) // 3 :]) if verb == "recover" else ""
             yield Injection(world, verb, f"beside-{other}", place, after)

@@ -1,18 +1,20 @@
 """The places at which a run of cutover can be killed: before and after every record, Engine call and file written.
 
-Armed in the process that runs the verb. Places are counted in the order in which they are come by; at the one that was
-asked for, the process says where it is and gets a signal: SIGKILL, alone or with all that it has started, or SIGSTOP.
+Armed in the process that runs the verb. A place has a name that does not depend on how often the Engine was asked: the
+record of the journal that came before, what is done there, and how often since: `after journal intent s04 > before
+engine /containers/ID/start post #2.` At the one that was asked for, the process says where it is and gets a signal:
+SIGKILL, alone or with all that it has started, or SIGSTOP.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
-import itertools
 import os
 import re
 import signal
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,35 +30,43 @@ from cutover.flow.journal import Journal
 
 TELLING = ("aim", "clear", "switch", "share", "hold", "release", "write")
 HEX = re.compile(r"[0-9a-f]{12,64}")
+PROJECT = re.compile(r"\bc[te](-rolled-)?[0-9a-f]{8}(?![0-9a-f])")
+SEPARATOR = " > "
 READS = re.compile(r" get$|compose (config|ps|version|images)\b")
 """What only looks: killed before or after it, the world is the same."""
+JOURNAL = ("before journal", "after journal")
 IN_CALL = re.compile(
     r"before (engine .* (post|put|delete)$|compose (?!config|ps|version|images)|haproxy|broker|helper)"
 )
 """What begins to change something, and may be cut off in the middle."""
 
 
-def arm(place: int | None, told: int, number_of_signal: int, *, everything: bool = False, delay_s: float = 0.0) -> None:
-    """Count every place from now on; be signalled at number `place`, whose label is written to the descriptor `told`.
+def arm(place: str, told: int, number_of_signal: int, *, everything: bool = False, delay_s: float = 0.0) -> None:
+    """Name every place from now on; be signalled at the first whose name has `place` in it, and tell it to `told`.
 
-    With no place every label is written, one a line. `delay_s` is how much later the signal comes: in the middle of
-    the call that begins there, if it lasts so long.
+    With "" every name is told, one a line. `delay_s` is how much later the signal comes: in the middle of the call
+    that begins there, if it lasts so long.
     """
-    lock, numbers, struck = threading.Lock(), itertools.count(1), list[str]()
+    lock, seen, marks, struck = threading.Lock(), Counter[str](), [""], list[str]()
 
     def strike() -> None:
         if everything:
             kill_all(os.getpid())
         os.kill(os.getpid(), number_of_signal)
 
-    def pass_by(label: str) -> None:
+    def pass_by(text: str) -> None:
         with lock:
-            number = next(numbers)
-            here = (place in label and not struck) if isinstance(place, str) else number == place
-            if place is None or here:
-                os.write(told, f"{label}\n".encode())
+            label = PROJECT.sub("PROJECT", text)
+            if label.startswith(JOURNAL):
+                seen.clear()
+                marks.append(label)
+            seen[label] += 1
+            name = f"{marks[-1 - label.startswith(JOURNAL)]}{SEPARATOR}{label} #{seen[label]}."
+            here = bool(place) and place in name and not struck
+            if not place or here:
+                os.write(told, f"{name}\n".encode())
             if here:
-                struck.append(label)
+                struck.append(name)
                 threading.Timer(delay_s, strike).start() if delay_s else strike()
 
     for verb in ("_get", "_post", "_put", "_delete"):
@@ -84,13 +94,18 @@ def kill_all(pid: int) -> None:
                 each.kill()
 
 
-def telling(labels: Iterable[str]) -> Iterator[int]:
+def label_of(name: str) -> str:
+    """Return what is done at a place."""
+    return name.rpartition(SEPARATOR)[2].rpartition(" #")[0]
+
+
+def telling(names: Iterable[str]) -> Iterator[str]:
     """Yield the places that differ: between two that only look, the world is the same."""
     looked = False
-    for number, label in enumerate(labels, start=1):
-        looks = READS.search(label) is not None
+    for name in names:
+        looks = READS.search(label_of(name)) is not None
         if not (looks and looked):
-            yield number
+            yield name
         looked = looks
 
 

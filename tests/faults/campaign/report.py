@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from tests.faults.campaign.worker import read
+from tests.faults.campaign.worker import LIMIT_S, read
 
 TITLES = {
     "relink": "`relink`",
@@ -64,8 +64,6 @@ FAULTS = {
     "engine-killed": "the Engine is killed and started again",
 }
 KILLS = {"kill", "kill-in-call", "kill-at-random", "kill-recovery"}
-LIMIT_S = 5.0
-"""How long a recovery may take beside the starts of containers in it."""
 COLUMNS = (
     "fault",
     "times",

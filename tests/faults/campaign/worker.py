@@ -29,6 +29,8 @@ CLOSELY = 4
 """Every so many injections the dearer checks are made too."""
 USAGE = 2
 """Exit code: there is no compose file."""
+LIMIT_S = 5.0
+"""How long a recovery may take beside the starts of containers in it."""
 CLONE_NEWNET = 0x40000000
 
 
@@ -92,7 +94,7 @@ class Worker:
             assert told.code == 0, told
             places[verb], seconds[verb] = list(told.places), told.seconds
             world.check(verb, closely=False)
-        world.ready("recover", len(places["swap"]) * 3 // 4)
+        world.ready("recover", places["swap"][len(places["swap"]) * 3 // 4])
         told = world.run(["recover"], Kill())
         assert told.code == 0, told
         places["recover"], seconds["recover"] = list(told.places), told.seconds
@@ -162,6 +164,8 @@ class Worker:
         starts = self.world.starts(began)
         own_s = told.seconds - starts * self.world.start_s
         line |= {"recover_s": round(told.seconds, 2), "starts": starts, "own_s": round(max(own_s, 0.0), 2)}
+        if own_s > LIMIT_S:
+            line |= {"slow": told.err[-2000:], "load": os.getloadavg()[0]}
         return told
 
     def _anew(self) -> None:

@@ -165,7 +165,7 @@ class World:
         other = self.names[self.serving == self.names[0]]
         return [*words, *(["--green", self.serving, "--blue", other] if self.stands else [])]
 
-    def ready(self, verb: str, place: int | str = 0) -> None:
+    def ready(self, verb: str, place: str = "") -> None:
         """Bring it to where a verb can be called: `recover`, after a swap that was killed at a place."""
         self._see_idle()
         if verb in {"rollback", "commit"}:

@@ -62,3 +62,22 @@ def test_what_reads_a_pipe_that_nobody_writes_to_comes_to_an_end(
     assert caught.value.reference == "compose-silent"
     with contextlib.suppress(psutil.NoSuchProcess):
         assert psutil.Process(int((tmp_path / "pid").read_text())).wait(timeout=5) is None
+
+
+def test_compose_that_changes_something_holds_the_lock(docker: Path, tmp_path: Path) -> None:
+    """In every way that it is called; one that only looks holds nothing, and where there is no lock there is none."""
+    held, said = tmp_path / "shop.compose.lock", tmp_path / "said"
+    script(docker, f'echo "$*" >> {said}; [ ! -e {held} ] || flock -n {held} true || echo "held" >> {said}')
+    stack = Stack(EngineAddress("unix:///nowhere"), ProjectFiles((tmp_path / "a.yml",))).named("shop", held)
+    stack.ask("up", apart=True)
+    assert not held.exists()
+    held.touch()
+    said.unlink()
+    stack.ask("config")
+    assert "held" not in said.read_text()
+    stack.ask("up", apart=True)
+    assert said.read_text().endswith("up\nheld\n")
+    said.unlink()
+    stack.with_files({}).create("web")
+    assert "up" in said.read_text()
+    assert said.read_text().endswith("held\n")

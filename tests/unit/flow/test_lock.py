@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from cutover.errors import ExitCode, LockHeldError, RefusedError
-from cutover.flow.lock import holder_of, locked
+from cutover.flow.lock import COMPOSE_S, compose_lock, holder_of, locked
 from tests.unit.flow.world import FakeClock
 
 HOLD = """
@@ -123,7 +123,7 @@ def test_lock_and_note_are_for_their_owner_alone(tmp_path: Path, umask: int) -> 
             modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in (tmp_path / ".cutover").glob("shop*")}
     finally:
         os.umask(before)
-    assert modes == {"shop.lock": 0o600, "shop.lock.json": 0o600}
+    assert modes == dict.fromkeys(("shop.lock", "shop.lock.json", "shop.compose.lock"), 0o600)
     assert stat.S_IMODE((tmp_path / ".cutover").stat().st_mode) == 0o700
 
 
@@ -136,3 +136,57 @@ def test_nothing_is_locked_in_somebody_elses_folder(tmp_path: Path) -> None:
     with pytest.raises(RefusedError) as caught, locked(tmp_path / ".cutover", "shop", FakeClock()):
         pytest.fail("locked")
     assert caught.value.reference == "state-not-ours"
+
+
+@pytest.fixture
+def compose(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Give a process that holds the lock of Compose, as one does whose cutover was killed."""
+    path = compose_lock(tmp_path, "shop")
+    path.touch()
+    process = subprocess.Popen(["flock", "-s", path, "sh", "-c", "echo held; exec cat"], stdin=-1, stdout=-1)
+    assert process.stdin
+    assert process.stdout
+    try:
+        assert process.stdout.readline() == b"held\n"
+        yield process
+    finally:
+        process.stdin.close()
+        process.wait()
+        process.stdout.close()
+
+
+def test_a_compose_that_outlived_its_cutover_ends_first(tmp_path: Path, compose: subprocess.Popen[bytes]) -> None:
+    """What it still makes and removes would be missing in the middle of a recovery."""
+
+    class Ending(FakeClock):
+        looks = 0
+
+        def sleep(self, seconds: float) -> None:
+            super().sleep(seconds)
+            self.looks += 1
+            if self.looks == 3:
+                compose.stdin.close()  # type: ignore[union-attr]
+                compose.wait()
+
+    clock = Ending()
+    with locked(tmp_path, "shop", clock):
+        assert compose.returncode == 0
+        assert clock.looks == 3
+
+
+def test_a_compose_that_does_not_end_is_told(tmp_path: Path, compose: subprocess.Popen[bytes]) -> None:
+    """After a minute somebody else has to look; the project's lock is free again."""
+    clock = FakeClock()
+    with pytest.raises(LockHeldError) as caught, locked(tmp_path, "shop", clock):
+        pytest.fail("beside a Compose")
+    assert compose.poll() is None
+    assert caught.value.reference == "compose-works"
+    assert "cutover recover" in (caught.value.hint or "")
+    assert clock.monotonic() >= 100 + COMPOSE_S
+    assert holder_of(tmp_path, "shop") is None
+
+
+def test_the_lock_of_compose_is_private(tmp_path: Path) -> None:
+    """It is made before Compose could make it, for its owner only."""
+    with locked(tmp_path, "shop", FakeClock()):
+        assert stat.S_IMODE(compose_lock(tmp_path, "shop").stat().st_mode) == 0o600
