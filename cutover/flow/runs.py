@@ -26,6 +26,8 @@ EDGE = "edge"
 """Beside the runs: the standing edge."""
 BACKUPS = "backups"
 """Beside the runs: the backups; one that a swap took has the ID of its run."""
+SCRIPT, BY_HAND = "rollback.sh", "rolled-back-by-hand"
+"""In a run's folder: its way back without cutover, and what that leaves once it has done its work."""
 SWITCH = "switch-edge"
 """The kind of step after which a canary is none any more."""
 STAMP, TICK = len("20260102T030405.678"), timedelta(milliseconds=1)
@@ -79,8 +81,15 @@ class Run:
         return next((r.data for r in self.records if r.kind is Kind.PLAN), {})
 
     @property
+    def by_hand(self) -> bool:
+        """Say whether its rollback.sh was run to its end: it went back without us, whatever the journal says."""
+        return (self.folder / BY_HAND).exists()
+
+    @property
     def result(self) -> Mapping[str, Any] | None:
         """Return the last result record, None for a run that did not come to an end."""
+        if self.by_hand:
+            return {"result": str(Result.ROLLED_BACK)}
         if self.damaged:
             return None
         ends = [r for r in self.records if r.kind is Kind.RESULT]
@@ -92,7 +101,7 @@ class Run:
     @property
     def outcome(self) -> str:
         """Return how it ended in one word, `unfinished` where it did not, `damaged` where nobody can tell."""
-        if self.damaged:
+        if self.damaged and not self.by_hand:
             return "damaged"
         return str(self.result["result"]) if self.result else "unfinished"
 
