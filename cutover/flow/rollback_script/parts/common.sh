@@ -56,9 +56,18 @@ see_alone() {
     fi
 }
 
-# A swap that came later stands on this one: it goes back first.
+# How a run ended, by its journal; nothing where it did not.
+ended() { grep '"kind":"result"' "$1/journal.jsonl" 2>/dev/null | tail -n 1 | sed 's/.*"result":"\([a-z_]*\)".*/\1/'; }
+
+# A swap that came later stands on this one: it goes back first. And one that went back already is left alone.
 see_newest() {
     after=''
+    case $(ended "$RUN") in
+    rolled_back | interrupted | refused)
+        say "this run went back already, by its journal: nothing is to be done"
+        exit 0
+        ;;
+    esac
     for folder in "$RUNS"/*/; do
         run=${folder%/}
         run=${run##*/}
@@ -66,8 +75,8 @@ see_newest() {
         if [ "$run" = "$RUN_ID" ]; then
             after=yes
         elif [ "$after" ] && [ -e "$folder/rollback.sh" ] && [ ! -e "$folder/rolled-back-by-hand" ]; then
-            case $(grep '"kind":"result"' "$folder/journal.jsonl" 2>/dev/null | tail -n 1) in
-            *'"result":"rolled_back"'* | *'"result":"interrupted"'* | *'"result":"refused"'*) ;;
+            case $(ended "$folder") in
+            rolled_back | interrupted | refused) ;;
             *) refuse "run $run came after this one and stands on it" "sh $folder""rollback.sh" ;;
             esac
         fi
