@@ -162,6 +162,7 @@ def show_error(error: CutoverError, *, as_json: bool) -> int:
             **measured,
             "error": error.as_dict(),
             "rollback_command": None,
+            "rollback_script": None,
         }
         show_json(shown)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from cutover import events
@@ -141,6 +142,8 @@ def report_text(report: SwapReport) -> str:
         lines.append(error_text(outcome.error))
     if outcome.result == "done" and report.way_back:
         lines.append(f"go back:  {report.way_back}")
+    if report.script:
+        lines.append(f"          without cutover: sh {shlex.quote(str(report.script))}")
     return "\n".join(lines)
 
 

@@ -86,6 +86,12 @@ class Run:
         return (self.folder / BY_HAND).exists()
 
     @property
+    def script(self) -> Path | None:
+        """Return the way back without cutover, None where the crash came before it was written."""
+        path = self.folder / SCRIPT
+        return path if path.exists() else None
+
+    @property
     def result(self) -> Mapping[str, Any] | None:
         """Return the last result record, None for a run that did not come to an end."""
         if self.by_hand:

@@ -58,7 +58,14 @@ class SwapReport:
             "warnings": outcome.warnings,
             "error": outcome.error.as_dict() if outcome.error else None,
             "rollback_command": self.way_back if outcome.result is Result.DONE else None,
+            "rollback_script": str(self.script) if self.script else None,
         }
+
+    @property
+    def script(self) -> Path | None:
+        """Return the way back without cutover, for a run that is done or needs hands."""
+        wanted = self.run is not None and self.outcome.result in {Result.DONE, Result.NEEDS_HANDS}
+        return self.run.script if self.run is not None and wanted else None
 
 
 def swap(session: Session) -> SwapReport:

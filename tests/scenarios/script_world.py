@@ -16,8 +16,8 @@ from typing import Self
 from tests.scenarios.rig import Rig
 
 TOOLS = (
-    "bash", "cat", "chmod", "chown", "cp", "cut", "date", "docker", "flock", "grep", "head", "id", "mkdir", "mktemp", "mv",
-    "readlink", "rm", "rmdir", "sed", "sh", "sha256sum", "sleep", "sync", "tail", "tr",
+    "bash", "cat", "chmod", "chown", "cp", "cut", "date", "docker", "flock", "grep", "head", "id", "mkdir", "mktemp",
+    "mv", "readlink", "rm", "rmdir", "sed", "sh", "sha256sum", "sleep", "sync", "tail", "tr",
 )  # fmt: skip
 
 
@@ -37,7 +37,7 @@ class Said:
 
 def script_of(rig: Rig, run: str = "*") -> Path:
     """Return the newest rollback.sh of a project, or that of a run."""
-    return sorted((rig.folder / ".cutover" / rig.project).glob(f"{run}/rollback.sh"))[-1]
+    return max((rig.folder / ".cutover" / rig.project).glob(f"{run}/rollback.sh"))
 
 
 def bare_path(folder: Path) -> Path:
@@ -63,7 +63,7 @@ def run_script(rig: Rig, folder: Path, *options: str, script: Path | None = None
 
 @dataclass
 class Watched:
-    """A client that asks all the time on a connection of its own each, and remembers the longest time without an answer."""
+    """A client that asks all the time on a connection of its own each, and remembers the longest silence."""
 
     port: int
     answered: Counter = field(default_factory=Counter)

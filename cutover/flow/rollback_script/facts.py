@@ -47,8 +47,8 @@ class Facts:
     """One run: its plan, where everything is, and what there was before.
 
     `files` are those that the swap edits, `copies` all that were saved. `edge_files` is what a standing edge is to
-    start with, if it does not do as it is told. `environment` says that variables of the shell were kept, and `pinned` that
-    green's image, settings and command are, as an override file: where no file says what green was.
+    start with, if it does not do as it is told. `environment` holds the variables that the files took from the shell.
+    `pinned` is what green was made from, as an override, where no file says it.
     """
 
     plan: Plan

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from importlib.resources import files as resources
 from pathlib import Path
-from typing import Any
 
 from cutover import __version__
 from cutover.backup import files as backup
 from cutover.edge.haproxy.face import IPV6
 from cutover.edge.haproxy.state import load
+from cutover.engine.successor import clone_spec
 from cutover.errors import StepError
 from cutover.files import private_folder, read_state, sha256, write_atomic
 from cutover.flow.context import Context
@@ -21,11 +21,11 @@ from cutover.flow.edge import hold_of, need_record
 from cutover.flow.edge_record import NAME, edge_file, edge_folder
 from cutover.flow.rollback_script.edge import broker_state, haproxy_files, layout_of, settled, told
 from cutover.flow.rollback_script.facts import Facts, Kept, Was
-from cutover.flow.rollback_script.render import quoted, render
+from cutover.flow.rollback_script.render import pinned, quoted, render
 from cutover.flow.runs import SCRIPT
 from cutover.model import Colour, Container
 
-ENVIRONMENT, PINNED = "environment.sh", "green.json"
+ENVIRONMENT, PINNED = "environment.sh", "green.yml"
 """Beside the saved files, whose folder holds secrets and is private anyhow."""
 TLS = ("DOCKER_TLS_VERIFY", "DOCKER_TLS", "DOCKER_CERT_PATH", "DOCKER_CONFIG")
 
@@ -95,21 +95,9 @@ def _pinned(ctx: Context, green: Container) -> Path | None:
     """Keep what green was made from where the files do not say it any more: before a roll the user edits them."""
     if ctx.plan.rolls is None or ctx.plan.edits:
         return None
-    config = ctx.daemon.api.inspect_container(green.id)["Config"]
-    service: dict[str, Any] = {"image": green.image}
-    for key, name in (("Cmd", "command"), ("Entrypoint", "entrypoint")):
-        if config.get(key):
-            service[name] = [_literal(word) for word in config[key]]
-    pairs = (text.partition("=") for text in config.get("Env") or ())
-    service["environment"] = {name: _literal(value) for name, _, value in pairs}
     place = ctx.backup_folder / PINNED
-    write_atomic(place, json.dumps({"services": {ctx.plan.green: service}}, indent=1).encode(), mode=0o600)
+    write_atomic(place, pinned(clone_spec(ctx.daemon, green.id)["config"], green, ctx.plan), mode=0o600)
     return place.absolute()
-
-
-def _literal(text: str) -> str:
-    """Return a text that Compose interpolates to what it is."""
-    return text.replace("$", "$$")
 
 
 # -- an edge that stands -----------------------------------------------------------------------------------------------

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.resources import files as resources
+from pathlib import Path
+from typing import Any
 
 from cutover.edge.redirect import table_name
 from cutover.engine.wayout import forgetting
+from cutover.flow.plan import Plan
 from cutover.flow.rollback_script.facts import Facts, Kept
 from cutover.flow.runs import BY_HAND, SCRIPT
-from cutover.model import Colour, Protocol
+from cutover.model import Colour, Container, Protocol
 
 LEAST_READY_S = 60
 ANYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  (compared, not bound)
@@ -37,6 +41,31 @@ def render(facts: Facts) -> bytes:
         *_main(facts),
     ]
     return os.fsencode("\n".join(parts) + "\n")
+
+
+def pinned(config: Mapping[str, Any], green: Container, plan: Plan) -> bytes:
+    """Return an override file with which Compose makes green as it was; `config` is what the Engine says of it.
+
+    It has the image, command and environment, and the ports where those that move are not all of them. YAML, for a
+    list of ports replaces another one only by its tag (Compose 2.24 on).
+    """
+    service: dict[str, Any] = {"image": green.image}
+    for key, name in (("Cmd", "command"), ("Entrypoint", "entrypoint")):
+        if config.get(key):
+            service[name] = [_literal(word) for word in config[key]]
+    pairs = (text.partition("=") for text in config.get("Env") or ())
+    service["environment"] = {name: _literal(value) for name, _, value in pairs}
+    lines = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in service.items()]
+    if {m.binding for m in plan.moves} != set(green.wanted) or any(
+        m.binding.target != m.blue_target for m in plan.moves
+    ):
+        lines.append(f'  "ports": !override {json.dumps([str(b) for b in green.wanted])}')
+    return "\n".join(["services:", f" {json.dumps(plan.green)}:", *lines, ""]).encode()
+
+
+def _literal(text: str) -> str:
+    """Return a text that Compose interpolates to what it is."""
+    return text.replace("$", "$$")
 
 
 def quoted(text: object) -> str:
@@ -73,7 +102,7 @@ def _head(facts: Facts) -> Iterator[str]:
         "",
         f"Silent: {_silence(facts)}",
         f"Afterwards cutover knows: {BY_HAND} lies beside this script.",
-        "Exit codes: 0 done, 1 refused and nothing changed, 2 usage, 4 it needs your hands; the last lines say what to do.",
+        "Exit codes: 0 done, 1 refused and nothing changed, 2 usage, 4 it needs your hands, as the last lines say.",
     ]
     return (f"# {shown(line)}".rstrip() for line in lines)
 
@@ -180,11 +209,11 @@ def _ways(facts: Facts) -> list[str]:
 
 
 def _about_files(facts: Facts) -> Iterator[str]:
-    checks = [f"check_copy {quoted(k.copy)} {k.state.sha256}" for k in (*facts.copies, *facts.edge_files)]
-    checks += [f"check_file {quoted(k.path)} {quoted(k.copy)} {k.state.sha256} {quoted(k.after)}" for k in facts.files]
+    copies = (f"check_copy {quoted(k.copy)} \\\n        {k.state.sha256}" for k in (*facts.copies, *facts.edge_files))
+    edited = (_words("check_file", k.path, k.copy, k.state.sha256, k.after) for k in facts.files)
     yield "# -- this run " + "-" * 107
     yield ""
-    yield from _function("see_files", checks)
+    yield from _function("see_files", [*copies, *edited])
     yield from _function("files_back", map(_put_back, facts.files))
     if facts.stands:
         yield from _function("edge_files_back", map(_put_back, facts.edge_files))
@@ -192,8 +221,11 @@ def _about_files(facts: Facts) -> Iterator[str]:
 
 def _put_back(kept: Kept) -> str:
     state = kept.state
-    words = [quoted(kept.path), quoted(kept.copy), state.sha256, f"{state.mode:o}", str(state.uid), str(state.gid)]
-    return f"put_back {' '.join(words)}"
+    return _words("put_back", kept.path, kept.copy, state.sha256, f"{state.mode:o} {state.uid} {state.gid}")
+
+
+def _words(name: str, path: Path, copy: Path, sha256: str, last: str) -> str:
+    return " \\\n        ".join([f"{name} {quoted(path)}", quoted(copy), sha256, last])
 
 
 def _about_containers(facts: Facts) -> Iterator[str]:
@@ -210,16 +242,26 @@ def _about_containers(facts: Facts) -> Iterator[str]:
 
 def _by_hand(facts: Facts) -> Iterator[str]:
     plan = facts.plan
-    stop = f"docker rm -f the containers of {plan.project}-edge" if facts.adopts else "docker stop BLUE-CONTAINER"
+    labels = [f"com.docker.compose.project={plan.project}", f"com.docker.compose.service={plan.blue}"]
+    edge = [f"io.cutover.project={plan.project}", "io.cutover.edge"]
+    stop = [] if facts.stands or facts.rolls else [f"docker stop {_found(labels)}"]
     lines = [
         "by hand, if calling this again does not help:",
         *(f"  cp {quoted(k.copy)} {quoted(k.path)}" for k in facts.files),
-        *([] if facts.stands else [f"  {stop}"]),
-        f"  docker network disconnect -f {plan.park_network} GREEN-CONTAINER    # if it is on it",
+        *(f"  {line}" for line in stop),
+        *([f"  docker rm -f {_found(edge)}"] if facts.adopts else []),
+        f"  docker network disconnect -f {quoted(plan.park_network)} {quoted(facts.green.name)}    # where it is on it",
+        f"  cd {quoted(facts.source.folder)}",
         f"  docker compose -p {quoted(plan.project)} up -d --no-deps {quoted(plan.green)}",
-        *([f"  docker restart the containers of {plan.project}-edge"] if facts.stands else []),
+        *([f"  docker restart {_found(edge)}"] if facts.stands else []),
+        "docs/runbook.md has more",
     ]
     yield from _function("by_hand", [f"say {quoted(line)}" for line in lines])
+
+
+def _found(labels: list[str]) -> str:
+    filters = " ".join(f"--filter label={quoted(label)}" for label in labels)
+    return f"$(docker ps -aq {filters})"
 
 
 def _main(facts: Facts) -> Iterator[str]:

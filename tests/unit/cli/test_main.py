@@ -146,6 +146,7 @@ def test_json_is_one_object_for_an_error_too(bare: Path, verb: str) -> None:
             "hint": "check the path after -f",
         },
         "rollback_command": None,
+        "rollback_script": None,
     }
 
 

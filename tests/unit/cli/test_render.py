@@ -76,6 +76,7 @@ def test_the_same_as_json(capsys: pytest.CaptureFixture[str]) -> None:
         "warnings": ["green was left parked"],
         "error": ERROR.as_dict(),
         "rollback_command": None,
+        "rollback_script": None,
     }
 
 
