@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import shutil
 import subprocess
@@ -89,7 +90,7 @@ class Watched:
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=20) as reply:
                     self.answered[json.load(reply)["name"]] += 1
-            except (OSError, ValueError):
+            except (OSError, ValueError, http.client.HTTPException):
                 self.failed += 1
             else:
                 now = time.monotonic()

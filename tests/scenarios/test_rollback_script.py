@@ -124,6 +124,3 @@ def test_by_the_edge(engine, edge_image, tmp_path):
         assert rig.traces() == []
         assert rig.nothing_to_do()
         see_told(rig, first.json["run"])
-        print(
-            f"edge: longest wait {clients.longest_s:.2f} s, none failed; taken away: silent for {away.silent_s:.2f} s"
-        )
