@@ -26,7 +26,6 @@ from cutover.flow.runner import Outcome, Runner
 from cutover.flow.runs import Result, Run, Runs, is_canary
 from cutover.flow.session import Session
 from cutover.flow.signals import interruptible
-from cutover.flow.steps.rolled import one_at_a_time
 from cutover.flow.strategy import chosen
 from cutover.model import Colour
 from cutover.probes import ProbeSpec
@@ -125,7 +124,7 @@ def _with_roll(session: Session, state: ObservedState, plan: Plan, request: Swap
     """
     if not request.rolls:
         return plan
-    old, alone = state.of_service(request.green), one_at_a_time(plan)
+    old, alone = state.of_service(request.green), plan.one_at_a_time
     found = [*see_successor(state.model, request.green, old, alone=alone)]
     found += [] if alone else volume_findings(session.daemon, old[0])
     told = [f"{f.message} ({f.cure})" if f.cure else f.message for f in found]

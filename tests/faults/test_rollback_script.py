@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 import subprocess
 import time
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from cutover.flow.lock import holder_of
 from tests.scenarios.conftest import bare_rig
 from tests.scenarios.edge_world import EdgeRig, green_up
 from tests.scenarios.rig import free_ports
-from tests.scenarios.roll_world import RollRig, images
+from tests.scenarios.roll_world import RollRig, build, images
 from tests.scenarios.script_world import Watched, run_script, script_of
 from tests.scenarios.test_crash import KILLED, killed
 
@@ -65,10 +64,10 @@ class ByEdge(Two):
         if self.swaps() == 0:
             assert rig.publishes(name) == {rig.zmq, rig.http}
             assert rig.traces() == []
+            assert rig.nothing_to_do()
             assert rig.state() == self.before
         else:
             assert rig.cutover("edge", "status").code == 0
-        assert rig.nothing_to_do()
 
 
 class Rolled(Two):
@@ -100,7 +99,7 @@ def world(strategy, folder, edge_image):
         return
     if strategy == "roll":
         with images() as name:
-            subprocess.run(["docker", "tag", f"{name}:v2", f"{name}:v3"], check=True)
+            build(f"{name}:v3", "ENV NAME=v3")
             rig = RollRig(folder, f"ct{secrets.token_hex(4)}", *free_ports(2))
             rig.images = name
             rig.write()
@@ -131,7 +130,7 @@ def test_killed(engine, edge_image, tmp_path, strategy, stands):
     with world(strategy, tmp_path / "project", edge_image) as made:
         rig = made.rig
         for number in range(stands):
-            assert rig.cutover(*made.args(number)).code == 0
+            swapped(made, number)
         for record in range(2, 80, STEP):
             code = killed(rig, record, *made.args(stands))
             if code == 0:
@@ -163,18 +162,26 @@ def test_drill(engine, edge_image, tmp_path, strategy):
         rig = made.rig
         for way in ("cutover rollback", "rollback.sh"):
             for number in range(3):
-                told = rig.cutover(*made.args(number))
-                assert told.code == 0, told
+                swapped(made, number)
                 made.see(made.names[number + 1])
             for number in (2, 1, 0):
                 silent_s, took_s = _walked(rig, tmp_path, way)
                 made.see(made.names[number])
                 assert made.swaps() == number
                 rows.append((strategy, way, number + 1, took_s, silent_s))
-        assert rig.cutover(*made.args(0)).code == 0, "it goes on as if nothing had been"
+        swapped(made, 0)  # it goes on as if nothing had been
     print("strategy  way               run  took s  silent s")  # noqa: T201
     for row in rows:
         print("{:<9} {:<17} {:>3} {:>7.2f} {:>9.2f}".format(*row))  # noqa: T201
+
+
+def swapped(made, number):
+    """Swap for the n-th time; once more where a machine out of breath turned it back."""
+    told = made.rig.cutover(*made.args(number))
+    if told.code == 3:
+        print(told)  # noqa: T201
+        told = made.rig.cutover(*made.args(number))
+    assert told.code == 0, told
 
 
 def _walked(rig, folder, way):
@@ -196,9 +203,9 @@ def test_an_edge_that_does_not_listen(engine, edge_image, tmp_path):
     """Its control sockets are gone, then its containers: it is started again, or made again, as it was before."""
     with world("edge", tmp_path / "project", edge_image) as made:
         rig = made.rig
-        assert rig.cutover(*made.args(0)).code == 0
+        swapped(made, 0)
         for harm in ("sockets", "containers"):
-            assert rig.cutover(*made.args(1)).code == 0
+            swapped(made, 1)
             for name in rig.edges():
                 if harm == "sockets":
                     sockets = "/run/cutover/haproxy/admin.sock /run/cutover/broker/control.sock"
@@ -235,6 +242,4 @@ def test_after_a_commit_and_a_prune(engine, edge_image, tmp_path):
         said = run_script(rig, tmp_path)
         assert said.code == 0, said
         made.see("old")
-        rig.down()
-        subprocess.run(["docker", "rmi", own], check=True, capture_output=True)
-        shutil.rmtree(rig.folder, ignore_errors=True)
+    subprocess.run(["docker", "rmi", own], check=True, capture_output=True)

@@ -197,7 +197,11 @@ class SecretRig(EdgeRig):
         """Return what is in the state folder and not for its owner alone, sockets included."""
         state = self.folder / ".cutover"
         found = [state, *state.rglob("*")] if state.exists() else []
-        return [f"{p} is {_mode(p):o}" for p in found if _mode(p) != (0o700 if p.is_dir() else 0o600)]
+        return [f"{p} is {_mode(p):o}" for p in found if _mode(p) != (0o700 if p.is_dir() or _runs(p) else 0o600)]
+
+
+def _runs(path: Path) -> bool:
+    return path.name == "rollback.sh"
 
 
 def _mode(path: Path) -> int:

@@ -160,13 +160,14 @@ def _constants(facts: Facts) -> Iterator[str]:
         "GREEN_RESTART": facts.green.restart_policy,
         "BLUE_ID": facts.blue.id,
         "BLUE_WAS": facts.blue.state,
+        "ALONE": "yes" if plan.one_at_a_time else "",
     }
     if facts.rolls:
         values |= {"GREEN_ID": plan.rolls, "GREEN_NAME": facts.green.name}
     if plan.edge is not None:
         values |= {"EDGE_FILE": facts.edge_file}
     if facts.stands and plan.edge is not None:
-        values |= {"GENERATION": plan.edge.generation, "EXCLUSIVE": "yes" if plan.edge.exclusive else ""}
+        values |= {"GENERATION": plan.edge.generation}
     if facts.adopts and plan.edge is not None:
         header = f"# The edge of {plan.project}, generation {plan.edge.generation}"
         values |= {"EDGE_IMAGE": plan.edge.image, "EDGE_HEADER": header, "TABLE": table_name(plan.project)}

@@ -45,10 +45,10 @@ have_green() {
         green=$container
         ! runs "$container" || return 0
     done
-    if [ "$EXCLUSIVE" ] || [ "$BLUE" = "$GREEN" ]; then
+    if [ "$ALONE" ] || [ "$BLUE" = "$GREEN" ]; then
         edge_does hold || say "note: requests fail until $GREEN has loaded, as the edge does not let them wait"
     fi
-    if [ "$EXCLUSIVE" ]; then
+    if [ "$ALONE" ]; then
         for blue in $(blue_ids); do ! runs "$blue" || docker_does stop "$(name_of "$blue")"; done
     fi
     if [ "$green" ] && ! has_any "$(asked "$green")"; then

@@ -9,6 +9,7 @@ make_green() {
     fi
     say "the silence begins: it lasts until $GREEN has loaded"
     for other in $(others); do docker_does stop "$(name_of "$other")"; done
+    make_room
     docker_does start "${green:+$(name_of "$green")}" || refuse "$GREEN does not start" "docker logs $(name_of "$green")" \
         "ss -ltnp: does another process hold a port?"
 }

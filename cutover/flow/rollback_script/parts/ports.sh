@@ -35,6 +35,12 @@ park() {
 
 see_green() { green_with_ports >/dev/null || green_that_asks >/dev/null || see_image; }
 
+# What does not fit twice is not started twice.
+make_room() {
+    [ "$ALONE" ] || return 0
+    for other in $(blue_ids); do ! runs "$other" || docker_does stop "$(name_of "$other")"; done
+}
+
 give_back() {
     if green=$(green_with_ports); then
         say "$GREEN has the legacy ports (container $(name_of "$green"))"
@@ -43,6 +49,7 @@ give_back() {
         for other in $(others); do
             { runs "$green" && park "$other"; } || docker_does stop "$(name_of "$other")"
         done
+        make_room
         ! on_park "$green" || docker_does network disconnect -f "$PARK" "$(name_of "$green")"
         runs "$green" || docker_does start "$(name_of "$green")" || refuse "$GREEN does not start" "docker logs $(name_of "$green")" \
             "ss -ltnp: does another process hold a port?"

@@ -38,6 +38,7 @@ IMAGE_ID=sha256:5555555555555555555555555555555555555555555555555555555555555555
 GREEN_RESTART=unless-stopped
 BLUE_ID=''
 BLUE_WAS=none
+ALONE=''
 EDGE_FILE=/srv/shop/overrides/shop-edge.yml
 EDGE_IMAGE=cutover-edge:1
 EDGE_HEADER='# The edge of shop, generation 1'

@@ -37,9 +37,9 @@ IMAGE_ID=sha256:5555555555555555555555555555555555555555555555555555555555555555
 GREEN_RESTART=unless-stopped
 BLUE_ID=''
 BLUE_WAS=none
+ALONE=yes
 EDGE_FILE=/srv/shop/overrides/shop-edge.yml
 GENERATION=1
-EXCLUSIVE=yes
 
 # The Engine and the project that the swap worked with.
 d() { docker --host unix:///var/run/docker.sock "$@"; }

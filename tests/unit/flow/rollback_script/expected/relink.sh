@@ -38,6 +38,7 @@ IMAGE_ID=sha256:5555555555555555555555555555555555555555555555555555555555555555
 GREEN_RESTART=unless-stopped
 BLUE_ID=''
 BLUE_WAS=none
+ALONE=''
 
 # The Engine and the project that the swap worked with.
 d() { docker --host unix:///var/run/docker.sock "$@"; }
