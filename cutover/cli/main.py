@@ -27,6 +27,7 @@ VERBS = {
     "backup": ("cutover.cli.backup", "Save the files, and on request volumes and images, in one archive."),
     "backups": ("cutover.cli.backup", "The backups of this project; --verify reads them back."),
     "restore": ("cutover.cli.backup", "Show what a backup would bring back; --apply does it."),
+    "cleanup": ("cutover.cli.cleanup", "What is left of old swaps and nobody needs; --apply removes it."),
     "init": ("cutover.cli.init", "Write a commented cutover.yaml from the project that is found."),
     "override": ("cutover.cli.override", "Write the override file of a test stack: blue beside green, on test ports."),
     "up": ("cutover.cli.teststack", "Start the test stack and wait until it is ready."),

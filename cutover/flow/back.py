@@ -46,7 +46,6 @@ def rollback(session: Session, run_id: str | None = None) -> SwapReport:
     runs = session.runs()
     with locked(runs.state, runs.folder.name, session.clock):
         run = _to_roll_back(runs, run_id)
-        clear_debris(session, runs)
         let_go(session.daemon, note_of(runs), session.observer_note)
         ctx, journal = reopen(session, run)
         see_files_ours(ctx)
@@ -80,6 +79,7 @@ def recover(session: Session) -> list[SwapReport]:
     """
     runs = session.runs()
     with locked(runs.state, runs.folder.name, session.clock):
+        clear_debris(session, runs)
         let_go(session.daemon, note_of(runs), session.observer_note)
         for half in pruned_after(runs, None, session.observer_note).incomplete:
             session.observer_note(f"half a backup is removed: {half}")

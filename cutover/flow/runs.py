@@ -26,10 +26,10 @@ EDGE = "edge"
 """Beside the runs: the standing edge."""
 BACKUPS = "backups"
 """Beside the runs: the backups; one that a swap took has the ID of its run."""
-SCRIPT, BY_HAND = "rollback.sh", "rolled-back-by-hand"
-"""In a run's folder: its way back without cutover, and what that leaves once it has done its work."""
 SWITCH = "switch-edge"
 """The kind of step after which a canary is none any more."""
+SCRIPT, BY_HAND = "rollback.sh", "rolled-back-by-hand"
+"""In a run's folder: its way back without cutover, and what that leaves once it was run to the end: when."""
 STAMP, TICK = len("20260102T030405.678"), timedelta(milliseconds=1)
 OPEN = {"unfinished", "needs_hands"}
 
@@ -95,7 +95,7 @@ class Run:
     def result(self) -> Mapping[str, Any] | None:
         """Return the last result record, None for a run that did not come to an end."""
         if self.by_hand:
-            return {"result": str(Result.ROLLED_BACK)}
+            return {"result": str(Result.ROLLED_BACK), "by_hand": True}
         if self.damaged:
             return None
         ends = [r for r in self.records if r.kind is Kind.RESULT]

@@ -98,3 +98,4 @@ class Watched:
                 last = now
                 self._first.set()
             self._over.wait(0.01)
+        self.longest_s = max(self.longest_s, time.monotonic() - last)

@@ -190,18 +190,17 @@ class SecretRig(EdgeRig):
 
     def _may_hold(self, path: Path) -> bool:
         parts = path.relative_to(self.folder).parts
-        copies = parts[0] == ".cutover" and (parts[-2] in {"files", "candidate"} or parts[-1] == "old-container.json")
+        kept = parts[-2] in {"files", "candidate"} or parts[-1] == "old-container.json"
+        kept = kept or ("backups" in parts and parts[-1] in {"config.json", "git.diff"})
+        copies = parts[0] == ".cutover" and kept
         return (copies or (".cutover" in parts and "fixes" in str(path))) and _mode(path) == 0o600
 
     def open_state(self) -> list[str]:
         """Return what is in the state folder and not for its owner alone, sockets included."""
         state = self.folder / ".cutover"
         found = [state, *state.rglob("*")] if state.exists() else []
-        return [f"{p} is {_mode(p):o}" for p in found if _mode(p) != (0o700 if p.is_dir() or _runs(p) else 0o600)]
-
-
-def _runs(path: Path) -> bool:
-    return path.name == "rollback.sh"
+        folders = {p for p in found if p.is_dir() or p.name == "rollback.sh"}
+        return [f"{p} is {_mode(p):o}" for p in found if _mode(p) != (0o700 if p in folders else 0o600)]
 
 
 def _mode(path: Path) -> int:

@@ -26,7 +26,7 @@ class Health(BaseHTTPRequestHandler):
         """Say how this service is, and what was asked; what is to be kept is on the disk before it is acknowledged."""
         if self.path.startswith("/keep/"):
             with Path("/data/kept").open("a") as kept:
-                kept.write(f"{self.path.removeprefix('/keep/')}\n")
+                kept.write(f"{self.path.removeprefix('/keep/')}:{NAME}\n")
                 kept.flush()
                 os.fsync(kept.fileno())
         body = json.dumps({"status": STATUS, "name": WHO, "path": self.path}).encode()

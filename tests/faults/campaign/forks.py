@@ -12,7 +12,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import python_on_whales  # noqa: F401  (is loaded when it is needed: 180 ms)
@@ -25,7 +25,7 @@ import cutover.flow.edge_settle
 import cutover.flow.edge_upgrade
 import cutover.flow.swap  # noqa: F401  (as above)
 from cutover.cli.main import main
-from tests.faults.campaign.points import arm
+from tests.faults.campaign.points import arm, kill_all
 
 SHIM_MODES = {"count": 1, "fail": 2, "tear": 3, "clock": 4}
 _numbers = itertools.count()
@@ -38,7 +38,7 @@ class Ended:
     code: int
     out: str
     err: str
-    places: tuple[str, ...]
+    places: tuple[str, ...] = field(repr=False)
     seconds: float
 
     @property
@@ -49,11 +49,11 @@ class Ended:
 
 @dataclass(frozen=True)
 class Kill:
-    """When a verb is to die: at a place, or after a time in seconds; alone, or with its group."""
+    """When a verb is to die: at a place, or after a time in seconds, or so long after a place; alone, or with all."""
 
     place: int | None = None
     after_s: float | None = None
-    group: bool = False
+    everything: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ Fault = Kill | Halt | Disk | None
 
 
 def run(args: list[str], folder: Path, environ: dict[str, str], fault: Fault = None, timeout_s: float = 180) -> Ended:
-    """Run a verb in a fork, with a fault. A Kill without a place lists the places, a Disk that counts the writes."""
+    """Run a verb in a fork, with a fault. A Kill without a place lists the places, a Disk counts calls and writes."""
     told, tell = os.pipe()
     said = f"said-{next(_numbers)}"
     says = folder.parent / f"{said}.out", folder.parent / f"{said}.err"
@@ -103,14 +103,17 @@ def run(args: list[str], folder: Path, environ: dict[str, str], fault: Fault = N
 def _heard(child: int, told: int, fault: Fault, began: float, timeout_s: float) -> str:
     """Read what the child tells until it ends, and kill it when its time has come, or do what it stands still for."""
     chunks, alive = [], os.pidfd_open(child)
-    after = fault.after_s if isinstance(fault, Kill) and fault.after_s is not None else timeout_s
+    after = fault.after_s if isinstance(fault, Kill) and fault.after_s and not fault.place else timeout_s
     try:
         while True:
             left = max(0.0, began + after - time.monotonic())
             ready = select.select([told, alive], [], [], left)[0]
+            if not ready and after == timeout_s:
+                kill_all(child)
+                os.waitpid(child, 0)
+                raise AssertionError(f"it hangs: {sys.argv} {fault} after {timeout_s:.0f} s")
             if not ready:
-                group = isinstance(fault, Kill) and fault.group
-                os.killpg(child, signal.SIGKILL) if group else os.kill(child, signal.SIGKILL)
+                kill_all(child) if isinstance(fault, Kill) and fault.everything else os.kill(child, signal.SIGKILL)
                 after = timeout_s
             elif told in ready and (chunk := os.read(told, 65536)):
                 chunks.append(chunk)
@@ -130,6 +133,8 @@ def _be(args: list[str], places: tuple[Path, ...], environ: dict[str, str], faul
     code, (folder, *says) = 70, places
     try:
         os.setsid()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL if number == signal.SIGTERM else signal.default_int_handler)
         os.chdir(folder)
         os.environ.clear()
         os.environ.update(environ)
@@ -146,8 +151,9 @@ def _be(args: list[str], places: tuple[Path, ...], environ: dict[str, str], faul
         traceback.print_exc()
     finally:
         try:
-            if isinstance(fault, Disk) and fault.how == "count":
-                os.write(tell, f"{ctypes.CDLL(None).fault_count()}\n".encode())
+            if isinstance(fault, Disk):
+                shim = ctypes.CDLL(None)
+                os.write(tell, f"{shim.fault_count()}\n{shim.fault_writes()}\n".encode())
             sys.stdout.flush()
             sys.stderr.flush()
         finally:
@@ -155,8 +161,8 @@ def _be(args: list[str], places: tuple[Path, ...], environ: dict[str, str], faul
 
 
 def _suffer(fault: Fault, tell: int, folder: Path) -> None:
-    if isinstance(fault, Kill) and fault.after_s is None:
-        arm(fault.place, tell, signal.SIGKILL, group=fault.group)
+    if isinstance(fault, Kill) and (fault.place or not fault.after_s):
+        arm(fault.place, tell, signal.SIGKILL, everything=fault.everything, delay_s=fault.after_s or 0.0)
     elif isinstance(fault, Halt):
         arm(fault.place, tell, signal.SIGSTOP)
     elif isinstance(fault, Disk):

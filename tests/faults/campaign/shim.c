@@ -15,15 +15,17 @@
 #include <unistd.h>
 
 enum { IDLE, COUNT, FAIL, TEAR, CLOCK };
-static int mode = IDLE, number = 0, wanted = 0, failure = 0, once = 0, jumped = 0;
+static int mode = IDLE, number = 0, writes = 0, wanted = 0, failure = 0, once = 0, jumped = 0;
 static char folder[PATH_MAX];
 
 void fault_arm(const char *below, int how, int at, int error, int only_once) {
     snprintf(folder, sizeof folder, "%s", below);
-    number = 0, jumped = 0, wanted = at, failure = error, once = only_once, mode = how;
+    number = 0, writes = 0, jumped = 0, wanted = at, failure = error, once = only_once, mode = how;
 }
 
+/* How many calls were counted; of them, how many were writes, which alone can be torn. */
 int fault_count(void) { return number; }
+int fault_writes(void) { return writes; }
 
 static int below(const char *path) {
     char whole[PATH_MAX * 2], here[PATH_MAX];
@@ -58,7 +60,9 @@ static int hit(int ours) {
 
 ssize_t write(int fd, const void *bytes, size_t length) {
     REAL(write);
-    if (mode != IDLE && hit(of_ours(fd))) {
+    int ours = mode != IDLE && of_ours(fd);
+    if (ours) __sync_add_and_fetch(&writes, 1);
+    if (hit(ours)) {
         if (mode == TEAR) {
             real(fd, bytes, length / 2);
             if (failure == 0) kill(getpid(), SIGKILL);

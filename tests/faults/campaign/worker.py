@@ -2,105 +2,33 @@
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import json
 import os
-import random
 import signal
 import subprocess
+import tempfile
 import time
-import zlib
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import filelock
 
-from tests.faults.campaign.acts import DEEDS, Deed
-from tests.faults.campaign.forks import Disk, Ended, Fault, Halt, Kill
-from tests.faults.campaign.worlds import EDGE, ROOT, World
+from tests.faults.campaign.acts import Deed
+from tests.faults.campaign.forks import Disk, Ended, Fault, Kill
+from tests.faults.campaign.injections import HEAD_START_S, VERBS, Injection, Map, injections
+from tests.faults.campaign.rolled import Rolled
+from tests.faults.campaign.worlds import ROOT, World
+from tests.scenarios.own_engine import OwnEngine, made
 
-VERBS = {
-    "relink": ("swap", "rollback", "commit"),
-    "recreate": ("swap", "rollback", "commit"),
-    "adopt": ("swap", "rollback", "commit"),
-    "edge": ("swap", "rollback", "commit", "canary", "promote"),
-    "exclusive": ("swap", "rollback"),
-}
-MOMENTS = 200
-"""Random moments of a swap at which it is killed, in each world."""
 CLOSELY = 4
 """Every so many injections the dearer checks are made too."""
-
-
-DISKS = {
-    "disk-full": Disk("fail", error="ENOSPC"),
-    "disk-read-only": Disk("fail", error="EROFS"),
-    "disk-error": Disk("fail", error="EIO", once=True),
-    "torn-then-full": Disk("tear", error="ENOSPC"),
-    "torn-then-killed": Disk("tear"),
-    "clock-back": Disk("clock"),
-}
-PER_DISK = 40
-"""How many writes of a swap each of these faults meets, in each world."""
-ONLY = {"edge-killed": EDGE, "park-network-removed": {"relink", "adopt"}}
-"""Deeds that mean something in some worlds only."""
-
-
-@dataclass(frozen=True)
-class Injection:
-    """One fault, where a verb meets it, and where the recovery after it is killed, if it is."""
-
-    world: str
-    verb: str
-    fault: str
-    place: int = 0
-    after_s: float = 0.0
-    again: int = 0
-
-    @property
-    def id(self) -> str:
-        """Return the name by which it is found again in the results."""
-        where = f"{self.after_s:.4f}s" if self.after_s else f"{self.place:04}"
-        return f"{self.world}/{self.verb}/{self.fault}/{where}" + (f"+{self.again:04}" if self.again else "")
-
-    @property
-    def group(self) -> bool:
-        """Say whether Compose is killed as well, and whatever else cutover has started: every other time."""
-        return zlib.crc32(self.id.encode()) % 2 == 0
-
-
-@dataclass(frozen=True)
-class Map:
-    """What a campaign knows of a world: the places by verb, the writes of a swap, how long one takes in seconds."""
-
-    places: dict[str, list[str]]
-    writes: int
-    seconds: float
-
-    def steps(self) -> list[int]:
-        """Return the places of a swap at which a step begins, and the one at which the last is done."""
-        labels = self.places["swap"]
-        return [n for n, label in enumerate(labels, start=1) if label.startswith("after journal intent")]
-
-
-def injections(world: str, known: Map, seed: int) -> list[Injection]:
-    """Return every injection of a world in a random order: the same for the same seed and map."""
-    dice = random.Random(zlib.crc32(f"{seed} {world}".encode()))
-    made = [Injection(world, v, "kill", n + 1) for v in VERBS[world] for n in range(len(known.places[v]))]
-    moments = [dice.uniform(0.001, known.seconds) for _ in range(MOMENTS)]
-    made += [Injection(world, "swap", "kill-at-random", after_s=s) for s in moments]
-    for verb, n in itertools.product(("swap", "rollback"), range(1, len(known.places["recover"]) + 1, 2)):
-        first = dice.randint(len(known.places[verb]) // 3, len(known.places[verb]))
-        made.append(Injection(world, verb, "kill-recovery", first, again=n))
-    for name in DISKS:
-        writes = dice.sample(range(1, known.writes + 1), min(PER_DISK, known.writes))
-        made += [Injection(world, "swap", name, n) for n in writes]
-    deeds = [name for name in DEEDS if world in ONLY.get(name, {world})]
-    made += [Injection(world, "swap", name, n) for name in deeds for n in known.steps()]
-    dice.shuffle(made)
-    return made
+USAGE = 2
+"""Exit code: there is no compose file."""
+CLONE_NEWNET = 0x40000000
 
 
 class Worker:
@@ -108,8 +36,19 @@ class Worker:
 
     def __init__(self, kind: str, edge_image: str, results: Path, seed: int, share: tuple[int, int]) -> None:
         self.kind, self.edge_image, self.results, self.seed, self.share = kind, edge_image, results, seed, share
-        self.world = World(kind, edge_image)
+        self.engine: OwnEngine | None = None
+        self.world = self._made()
         self.commit = _commit()
+
+    def fight(self, end: float, only: str = "") -> None:
+        """Do as `work` does, with an Engine of its own where the world takes one."""
+        if self.kind != "engine":
+            self.work(end, only)
+            return
+        with made(OwnEngine(Path(tempfile.mkdtemp(prefix="engine")))) as self.engine:
+            _enter(self.engine)
+            self.world.engine = self.engine
+            self.work(end, only)
 
     def work(self, end: float, only: str = "") -> None:
         """Fight until all is done, or until a moment (monotonic seconds); `only` those whose ID has this in it."""
@@ -135,43 +74,31 @@ class Worker:
             return Map(**json.loads(kept.read_text()))
 
     def _surveyed(self) -> Map:
-        world, places, seconds = self.world, {}, 0.0
+        world, places, seconds = self.world, {}, {}
         for verb in VERBS[self.kind]:
             world.ready(verb)
             told = world.run(world.command(verb), Kill())
             assert told.code == 0, told
-            places[verb] = list(told.places)
-            seconds = told.seconds if verb == "swap" else seconds
+            places[verb], seconds[verb] = list(told.places), told.seconds
             world.check(verb, closely=False)
-        world.ready("swap")
-        world.run(world.command("swap"), Kill(place=len(places["swap"]) * 3 // 4))
+        world.ready("recover", len(places["swap"]) * 3 // 4)
         told = world.run(["recover"], Kill())
         assert told.code == 0, told
-        places["recover"] = list(told.places)
+        places["recover"], seconds["recover"] = list(told.places), told.seconds
         world.ready("swap")
         told = world.run(world.command("swap"), Disk("count"))
         assert told.code == 0, told
-        return Map(places, int(told.places[-1]), seconds)
+        calls, writes = map(int, told.places[-2:])
+        return Map(places, seconds, calls, writes)
 
     def _one(self, injection: Injection, *, closely: bool) -> None:
         world, began = self.world, time.monotonic()
         line: dict[str, Any] = {"id": injection.id, "commit": self.commit, "start_s": round(world.start_s, 2)}
         told: list[Ended] = []
         try:
-            world.ready(injection.verb)
-            since, deed = time.monotonic(), Deed(world, injection.fault)
-            ended = world.run(world.command(injection.verb), fault_of(injection, deed))
-            told.append(ended)
-            line |= {"code": ended.code, "at": ended.places[-1] if ended.places else None}
-            assert ended.code in ({0, 1, 3, 4, -signal.SIGKILL}), "an exit code that says nothing"
-            assert "Traceback" not in ended.err, "a traceback"
-            with deed.undone():
-                if injection.again:
-                    told.append(world.run(["recover"], Kill(place=injection.again, group=injection.group)))
-                    line["recovery_killed"] = told[-1].killed
-                told.append(world.run(["recover", "--json"]))
-                line["recover_s"] = round(told[-1].seconds, 2)
-                assert told[-1].code == 0, "recover failed"
+            world.ready(injection.verb, injection.place)
+            since = time.monotonic()
+            self._inject(injection, line, told)
             line["serving"] = world.check(injection.verb, closely=closely)
             line["silence_s"] = _silence(world, since)
             told.append(world.run(["recover", "--json"]))
@@ -184,22 +111,75 @@ class Worker:
         line["seconds"] = round(time.monotonic() - began, 2)
         append(self.results, line)
 
+    def _inject(self, injection: Injection, line: dict[str, Any], told: list[Ended]) -> None:
+        """Have a verb suffer it, and recover."""
+        world, deed = self.world, Deed(self.world, injection.fault)
+        fault = injection.suffered(deed)
+        if injection.beside:
+            told += world.run_beside(injection.verb, injection.beside, injection.after_s - HEAD_START_S)
+            see_one_worked(*told)
+        else:
+            told.append(world.run(world.command(injection.verb), fault))
+        ended = told[0]
+        line |= {"code": ended.code, "at": ended.places[-1] if ended.places else None, "hit": hit(fault, ended)}
+        for each in told:
+            assert each.code in {0, 1, 3, 4, -signal.SIGKILL} or (deed.is_for_hands and each.code == USAGE), (
+                "an exit code that says nothing"
+            )
+            assert "Traceback" not in each.err, "a traceback"
+        with deed.undone():
+            if injection.again:
+                again = Kill(place=injection.again, everything=injection.everything)
+                told.append(world.run(["recover"], again))
+                line["hit"] = told[-1].killed
+            told.append(self._recovered(line))
+            assert told[-1].code == 0 or (deed.is_for_hands and told[-1].code in {1, USAGE, 4}), "recover failed"
+            if injection.beside:
+                assert json.loads(told[-1].out)["recovered"] == [], "one of two left something undone"
+        if told[-1].code != 0:
+            told.append(self._recovered(line))
+            assert told[-1].code == 0, "recover failed once the file was back"
+
+    def _recovered(self, line: dict[str, Any]) -> Ended:
+        """Recover, and note how long it took: in all, and without the starts of containers in it."""
+        began = time.time()
+        told = self.world.run(["recover", "--json"])
+        starts = self.world.starts(began)
+        own_s = told.seconds - starts * self.world.start_s
+        line |= {"recover_s": round(told.seconds, 2), "starts": starts, "own_s": round(max(own_s, 0.0), 2)}
+        return told
+
     def _anew(self) -> None:
         """Make another world: nobody knows what this one is."""
         self.world.down()
-        self.world = World(self.kind, self.edge_image)
+        self.world = self._made()
         self.world.up()
 
+    def _made(self) -> World:
+        return (Rolled if self.kind == "rolled" else World)(self.kind, self.edge_image, engine=self.engine)
 
-def fault_of(injection: Injection, deed: Deed) -> Fault:
-    """Return what a verb is to suffer."""
-    if injection.after_s:
-        return Kill(after_s=injection.after_s, group=injection.group)
-    if injection.fault in DISKS:
-        return replace(DISKS[injection.fault], at=injection.place)
-    if injection.fault in DEEDS:
-        return Halt(injection.place, deed.do)
-    return Kill(place=injection.place, group=injection.group)
+
+def hit(fault: Fault, ended: Ended) -> bool:
+    """Say whether a fault struck: the places of one run are not exactly those of another."""
+    if isinstance(fault, Kill):
+        return ended.killed
+    if isinstance(fault, Disk):
+        return ended.killed or int(ended.places[-1 if fault.how == "tear" else -2]) >= fault.at
+    return fault is None or bool(ended.places)
+
+
+def see_one_worked(first: Ended, second: Ended) -> None:
+    """See that of two verbs at the same time at least one was done, and the other done after it or refused."""
+    codes = sorted([first.code, second.code])
+    assert codes in ([0, 0], [0, 1]), f"two at once: {codes}"
+
+
+def _enter(engine: OwnEngine) -> None:
+    """Go to where an Engine's ports are, with all that this process starts from now on."""
+    os.environ["DOCKER_HOST"] = engine.host
+    with Path(f"/var/run/netns/{engine.name}").open() as namespace:
+        if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), CLONE_NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), "setns")
 
 
 def _silence(world: World, since: float) -> float:

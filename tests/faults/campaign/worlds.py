@@ -8,25 +8,32 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+
+import docker
 
 from cutover.flow.lock import holder_of
 from tests.faults.campaign import forks
-from tests.faults.campaign.forks import Ended, Fault
+from tests.faults.campaign.forks import Ended, Fault, Kill
 from tests.scenarios import edge_crash_world
 from tests.scenarios.conftest import bare_rig
 from tests.scenarios.edge_crash_world import PatientRig, files, one
 from tests.scenarios.edge_world import made
-from tests.scenarios.rig import HERE, Rig
+from tests.scenarios.own_engine import OwnEngine
+from tests.scenarios.rig import HERE, Rig, ended
 
 ROOT = HERE.parent.parent
 DATA = '    volumes: ["./server.py:/srv/server.py:ro", "data:/data"]\n'
 HEALTHCHECK = re.compile(r"    healthcheck:\n(      .*\n)+")
 """A Python that starts in each container every second would be most of what the machine does."""
 EDGE = {"adopt", "edge", "exclusive"}
+STANDING = {"edge", "exclusive"}
+WORDS = {"canary": ["canary", "50"], "swap": ["swap", "--observe", "0"], "upgrade": ["edge", "upgrade", "--force"]}
 
 
 @dataclass
@@ -59,7 +66,7 @@ class Client:
 
 @dataclass
 class World:
-    """One stack in which a campaign is fought. `kind`: relink, recreate, adopt, edge or exclusive."""
+    """One stack in which a campaign is fought. `kind`: relink, recreate, adopt, edge, exclusive, engine."""
 
     kind: str
     edge_image: str
@@ -68,25 +75,22 @@ class World:
     client: Client = field(init=False)
     serving: str = "old"
     start_s: float = 0.0
+    engine: OwnEngine | None = None
+    """The Engine of this world alone, which may be stopped; this process is in its network namespace then."""
+    names: ClassVar[tuple[str, str]] = ("old", "new")
+    """Who answers before a swap and after it."""
+    services: ClassVar[tuple[str, str]] = ("old", "new")
+    """The services that are called so."""
 
     def up(self) -> None:
         """Make it: green serves, a client asks, the edited files are known."""
         folder = Path(tempfile.mkdtemp(prefix="cutover-faults-")) / "project"
         folder.mkdir()
-        if self.kind in EDGE:
-            self.rig = made(PatientRig, self.edge_image, folder)
-        else:
-            self.rig = bare_rig(folder)
-            self.rig.write()
-            settings = folder / "cutover.yaml"
-            settings.write_text(settings.read_text().replace("strategy: relink", f"strategy: {self.kind}"))
-        text = self.rig.file.read_text().replace('    volumes: ["./server.py:/srv/server.py:ro"]\n', DATA)
-        text = HEALTHCHECK.sub("", text)
-        self.rig.file.write_text(f"{text}\nvolumes:\n  data: {{}}\n")
+        self.make(folder)
         self.rig.up()
         self.start_s = self._time_start()
         before = files(self.rig)
-        self._must(["swap", "--observe", "0"])
+        self._must(self.command("swap"))
         after = files(self.rig)
         if self.stands:
             self._must(["swap", "--observe", "0", "--green", "new", "--blue", "old", "--commit"])
@@ -94,14 +98,28 @@ class World:
         else:
             self._must(["rollback"])
         self.files = before, after
-        self.serving = "old"
+        self.serving = self.names[0]
         self.client = Client(self.rig, folder.parent / "client.log")
         self.client.start()
+
+    def make(self, folder: Path) -> None:
+        """Write the project."""
+        if self.kind in EDGE:
+            self.rig = made(PatientRig, self.edge_image, folder)
+        else:
+            self.rig = bare_rig(folder)
+            self.rig.write()
+            settings = folder / "cutover.yaml"
+            if self.kind == "recreate":
+                settings.write_text(settings.read_text().replace("strategy: relink", "strategy: recreate"))
+        text = self.rig.file.read_text().replace('    volumes: ["./server.py:/srv/server.py:ro"]\n', DATA)
+        text = HEALTHCHECK.sub("", text)
+        self.rig.file.write_text(f"{text}\nvolumes:\n  data: {{}}\n")
 
     @property
     def stands(self) -> bool:
         """Say whether an edge stands in this world before anything is done."""
-        return self.kind in {"edge", "exclusive"}
+        return self.kind in STANDING
 
     def down(self) -> None:
         """Take everything away."""
@@ -116,39 +134,60 @@ class World:
         environ = {name: value for name, value in self.rig.environ().items() if name != "LD_PRELOAD"}
         return forks.run(args, self.rig.folder, environ, fault)
 
+    def run_beside(self, verb: str, other: str, after_s: float) -> tuple[Ended, Ended]:
+        """Run a verb, and another one in a process of its own that begins so much later in seconds, or earlier."""
+        begun: list[subprocess.Popen[str]] = []
+        words = self.command(other)
+        timer = threading.Timer(max(after_s, 0.0), lambda: begun.append(self.rig.start(*words)))
+        timer.start()
+        time.sleep(max(-after_s, 0.0))
+        first = self.run([*self.command(verb)])
+        timer.join()
+        told = ended(begun[0])
+        return first, Ended(told.code, told.out, told.err, (), 0.0)
+
+    def starts(self, since: float) -> int:
+        """Return how many containers of this world, helpers too, were started since a moment (Unix seconds)."""
+        client = docker.from_env(environment=self.rig.environ())
+        try:
+            filters = {"type": "container", "event": "start"}
+            events = client.events(since=f"{since:.6f}", until=f"{time.time():.6f}", filters=filters, decode=True)
+            return sum(self.rig.project in json.dumps(event["Actor"]["Attributes"]) for event in events)
+        finally:
+            client.close()
+
     def command(self, verb: str) -> list[str]:
         """Return a verb with the options that it needs here."""
+        words = [*WORDS.get(verb, [verb])]
         if verb not in {"swap", "canary"}:
-            return [verb]
-        words = ["canary", "50"] if verb == "canary" else ["swap"]
-        words += ["--observe", "0"] if verb == "swap" else []
+            return words
         words += ["--exclusive"] if self.kind == "exclusive" else []
-        other = "old" if self.serving == "new" else "new"
+        other = self.names[self.serving == self.names[0]]
         return [*words, *(["--green", self.serving, "--blue", other] if self.stands else [])]
 
-    def ready(self, verb: str) -> None:
-        """Bring it to where a verb can be called."""
+    def ready(self, verb: str, place: int = 0) -> None:
+        """Bring it to where a verb can be called: `recover`, after a swap that was killed at a place."""
+        self._see_idle()
         if verb in {"rollback", "commit"}:
-            self._see_idle()
             self._must(self.command("swap"))
-            self.serving = self._serves()
+            self.serving = self.serves()
         elif verb == "promote":
-            self._see_idle()
             self._must(self.command("canary"))
-        else:
-            self._see_idle()
+        elif verb == "recover":
+            self.run(self.command("swap"), Kill(place=place))
 
     def _see_idle(self) -> None:
         """Roll back what is done where a swap could not begin, and promise that green is `serving`."""
         if self.stands:
             if any(p["canary_percent"] for p in json.loads(self.run(["edge", "status", "--json"]).out)["ports"]):
                 self._must(["rollback"])
-            self.serving = self._serves()
-        elif self.rig.answers(20) == "new":
+            self.serving = self.serves()
+        elif self.rig.answers(20) == self.names[1]:
             self._must(["rollback"])
-            self.serving = "old"
+            self.serving = self.names[0]
 
-    def _serves(self) -> str:
+    def serves(self) -> str:
+        """Return who answers, over HTTP and ZeroMQ."""
         (name,) = one(self.rig)
         return name
 
@@ -158,12 +197,12 @@ class World:
 
     def _time_start(self) -> float:
         """Return how long green takes from `docker start` to its first answer."""
-        green = self.rig.container("old")
+        green = self.rig.container(self.services[0])
         assert green is not None
         subprocess.run(["docker", "stop", "-t", "1", green["Id"]], check=True, capture_output=True)
         began = time.monotonic()
         subprocess.run(["docker", "start", green["Id"]], check=True, capture_output=True)
-        self.rig.wait_answer("old")
+        self.rig.wait_answer(self.names[0])
         return time.monotonic() - began
 
     # -- what has to hold --------------------------------------------------------------------------------------------
@@ -180,18 +219,17 @@ class World:
             if any(shares):
                 assert len(set(shares)) == 1, shares
                 self._must(["rollback"])
-        serving = self._edge_check(closely) if self.kind in EDGE else self._plain_check(closely)
+        serving = self.see_settled(closely=closely)
         self.see_nothing_left()
         self.see_data()
         self.serving = serving
         return serving
 
-    def _edge_check(self, closely: bool) -> str:
-        world = edge_crash_world.World(self.rig, *self.files, stood=self.stands)
-        return world.check(closely=closely)
-
-    def _plain_check(self, closely: bool) -> str:
-        serving = self._serves()
+    def see_settled(self, *, closely: bool) -> str:
+        """See that one colour serves and holds the ports, and the files are as they have to be then; return which."""
+        if self.kind in EDGE:
+            return edge_crash_world.World(self.rig, *self.files, stood=self.stands).check(closely=closely)
+        serving = self.serves()
         idle = "new" if serving == "old" else "old"
         held = self.rig.publishes(serving), self.rig.publishes(idle)
         assert held == ({self.rig.zmq, self.rig.http}, set()), f"{serving} answers, held are {held}"
@@ -223,10 +261,15 @@ class World:
         return [line for line in listed.splitlines() if "cutover" in line and self.rig.project in line]
 
     def see_data(self) -> None:
-        """See that every number that was acknowledged is kept, once."""
-        acknowledged = [words[2] for words in self.client.lines() if words[1] == "keep" and words[3] == "ok"]
+        """See that every number that was acknowledged is kept, once, by whoever acknowledged it."""
+        lines = self.client.lines()
+        acknowledged = {f"{words[2]}:{words[4]}" for words in lines if words[1] == "keep" and words[3] == "ok"}
         ask = ["docker", "volume", "inspect", "--format={{.Mountpoint}}", f"{self.rig.project}_data"]
         place = subprocess.run(ask, capture_output=True, text=True, check=True).stdout.strip()
         kept = (Path(place) / "kept").read_text().split()
-        lost = set(acknowledged) - set(kept)
+        lost = acknowledged - set(kept)
         assert not lost, f"lost: {sorted(lost)[:9]}"
+        numbers = {name.partition(":")[0] for name in acknowledged}
+        times = Counter(name.partition(":")[0] for name in kept)
+        twice = [n for n in numbers if times[n] != 1]
+        assert not twice, f"kept more than once: {twice[:9]}"
