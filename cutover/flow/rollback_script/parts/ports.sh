@@ -35,6 +35,12 @@ park() {
 
 see_green() { green_with_ports >/dev/null || green_that_asks >/dev/null || see_image; }
 
+# Who leaves the network gets its ports back, unless it is taken off by force: that is for one that is stopped.
+unpark() {
+    docker_does network disconnect "$PARK" "$(name_of "$1")" ||
+        docker_does network disconnect -f "$PARK" "$(name_of "$1")"
+}
+
 # What does not fit twice is not started twice.
 make_room() {
     [ "$ALONE" ] || return 0
@@ -50,7 +56,7 @@ give_back() {
             { runs "$green" && park "$other"; } || docker_does stop "$(name_of "$other")"
         done
         make_room
-        ! on_park "$green" || docker_does network disconnect -f "$PARK" "$(name_of "$green")"
+        ! on_park "$green" || unpark "$green"
         runs "$green" || docker_does start "$(name_of "$green")" || refuse "$GREEN does not start" "docker logs $(name_of "$green")" \
             "ss -ltnp: does another process hold a port?"
     else
