@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shlex import quote
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from cutover import events
@@ -142,8 +142,8 @@ def report_text(report: SwapReport) -> str:
         lines.append(error_text(outcome.error))
     if outcome.result == "done" and report.way_back:
         lines.append(f"go back:  {report.way_back}")
-        if report.script is not None:
-            lines.append(f"without cutover:  sh {quote(str(report.script))}")
+    if report.script:
+        lines.append(f"          without cutover: sh {shlex.quote(str(report.script))}")
     return "\n".join(lines)
 
 

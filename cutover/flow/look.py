@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 from cutover.errors import UsageError
@@ -38,9 +39,16 @@ def status_of(session: Session) -> dict[str, Any]:
         "lock": holder_of(runs.state, runs.folder.name),
         "last_run": _row(last) if last else None,
         "can_roll_back": done[-1].id if done and not unfinished else None,
+        "rollback_script": _script(unfinished[-1:] or done[-1:]),
         "committed": bool(done and done[-1].result and done[-1].result.get("committed")),
         "unfinished": [r.id for r in unfinished],
     }
+
+
+def _script(runs: list[Run]) -> str | None:
+    """Return the way back of a run that needs no cutover."""
+    script = runs[0].script if runs else None
+    return str(script) if script else None
 
 
 def _behind(edge: EdgeStatus | None) -> list[dict[str, Any]]:
@@ -74,6 +82,8 @@ def status_text(found: dict[str, Any]) -> str:
         row = found["last_run"]
         lines.append(f"last run: {row['run']} {row['result']}: {_what(row)} by {row['strategy']}")
     lines.append(_next(found))
+    if found["rollback_script"] and (found["can_roll_back"] or found["unfinished"]):
+        lines.append(f"without cutover: sh {shlex.quote(found['rollback_script'])}")
     return "\n".join(lines)
 
 
@@ -106,7 +116,8 @@ def history_rows(runs: list[dict[str, Any]]) -> list[dict[str, str]]:
     for run in runs:
         green, blue = images_in(run) or ("", "")
         colours = {"green": f"{run['green']} {green}".rstrip(), "blue": f"{run['blue']} {blue}".rstrip()}
-        shown.append({key: str(value) for key, value in (run | colours).items()})
+        result = f"{run['result']} by hand" if run.get("by_hand") else run["result"]
+        shown.append({key: str(value) for key, value in (run | colours | {"result": result}).items()})
     return shown
 
 
@@ -123,6 +134,7 @@ def _row(run: Run) -> dict[str, Any]:
         "ports": ",".join(str(m["host_port"]) for m in header.get("moves", ())),
         "silence": "" if stall is None else f"{stall:.3f} s",
         "committed": bool((run.result or {}).get("committed")),
+        "by_hand": run.by_hand,
     }
 
 

@@ -226,6 +226,11 @@ class Plan:
         )
 
     @property
+    def one_at_a_time(self) -> bool:
+        """Say whether green stops before blue starts: what only one can have is handed on then."""
+        return self.strategy is Strategy.RECREATE or (self.edge is not None and self.edge.exclusive)
+
+    @property
     def park_network(self) -> str:
         """Return the name of the network that parks containers: it sorts early, see flow/steps/park."""
         return f"0-cutover-{self.project}"

@@ -28,8 +28,8 @@ BACKUPS = "backups"
 """Beside the runs: the backups; one that a swap took has the ID of its run."""
 SWITCH = "switch-edge"
 """The kind of step after which a canary is none any more."""
-BY_HAND = "rolled-back-by-hand"
-"""In a run's folder, where its rollback.sh was run to the end: when."""
+SCRIPT, BY_HAND = "rollback.sh", "rolled-back-by-hand"
+"""In a run's folder: its way back without cutover, and what that leaves once it was run to the end: when."""
 STAMP, TICK = len("20260102T030405.678"), timedelta(milliseconds=1)
 OPEN = {"unfinished", "needs_hands"}
 
@@ -81,9 +81,20 @@ class Run:
         return next((r.data for r in self.records if r.kind is Kind.PLAN), {})
 
     @property
+    def by_hand(self) -> bool:
+        """Say whether its rollback.sh was run to its end: it went back without us, whatever the journal says."""
+        return (self.folder / BY_HAND).exists()
+
+    @property
+    def script(self) -> Path | None:
+        """Return the way back without cutover, None where the crash came before it was written."""
+        path = self.folder / SCRIPT
+        return path if path.exists() else None
+
+    @property
     def result(self) -> Mapping[str, Any] | None:
         """Return the last result record, None for a run that did not come to an end."""
-        if (self.folder / BY_HAND).exists():
+        if self.by_hand:
             return {"result": str(Result.ROLLED_BACK), "by_hand": True}
         if self.damaged:
             return None
@@ -96,7 +107,7 @@ class Run:
     @property
     def outcome(self) -> str:
         """Return how it ended in one word, `unfinished` where it did not, `damaged` where nobody can tell."""
-        if self.damaged and not (self.folder / BY_HAND).exists():
+        if self.damaged and not self.by_hand:
             return "damaged"
         return str(self.result["result"]) if self.result else "unfinished"
 

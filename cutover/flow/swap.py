@@ -24,10 +24,8 @@ from cutover.flow.proof import complaints
 from cutover.flow.request import SwapRequest, swap_request
 from cutover.flow.runner import Outcome, Runner
 from cutover.flow.runs import Result, Run, Runs, is_canary
-from cutover.flow.script import NAME as SCRIPT
 from cutover.flow.session import Session
 from cutover.flow.signals import interruptible
-from cutover.flow.steps.rolled import one_at_a_time
 from cutover.flow.strategy import chosen
 from cutover.model import Colour
 from cutover.probes import ProbeSpec
@@ -41,12 +39,6 @@ class SwapReport:
     plan: Plan
     outcome: Outcome
     way_back: str | None = None
-
-    @property
-    def script(self) -> Path | None:
-        """Return the way back that needs no cutover, None where the run left none."""
-        path = self.run.folder / SCRIPT if self.run else None
-        return path if path is not None and path.exists() else None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the one object that `--json` prints."""
@@ -65,8 +57,14 @@ class SwapReport:
             "warnings": outcome.warnings,
             "error": outcome.error.as_dict() if outcome.error else None,
             "rollback_command": self.way_back if outcome.result is Result.DONE else None,
-            "rollback_script": str(self.script) if self.script and outcome.result is Result.DONE else None,
+            "rollback_script": str(self.script) if self.script else None,
         }
+
+    @property
+    def script(self) -> Path | None:
+        """Return the way back without cutover, for a run that is done or needs hands."""
+        wanted = self.run is not None and self.outcome.result in {Result.DONE, Result.NEEDS_HANDS}
+        return self.run.script if self.run is not None and wanted else None
 
 
 def swap(session: Session) -> SwapReport:
@@ -126,7 +124,7 @@ def _with_roll(session: Session, state: ObservedState, plan: Plan, request: Swap
     """
     if not request.rolls:
         return plan
-    old, alone = state.of_service(request.green), one_at_a_time(plan)
+    old, alone = state.of_service(request.green), plan.one_at_a_time
     found = [*see_successor(state.model, request.green, old, alone=alone)]
     found += [] if alone else volume_findings(session.daemon, old[0])
     told = [f"{f.message} ({f.cure})" if f.cure else f.message for f in found]

@@ -1,79 +1,101 @@
-"""`rollback.sh` as somebody runs it who has no cutover, with a client that asks meanwhile."""
+"""`rollback.sh` run where there is no cutover, no Python and no jq; and a client that measures the silence."""
 
 from __future__ import annotations
 
 import http.client
+import json
+import shutil
 import subprocess
 import threading
 import time
+import urllib.request
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from tests.scenarios.rig import Rig, Told
+from tests.scenarios.rig import Rig
 
-BARE = ("env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
-"""No virtual environment, no cutover, nothing of what the swap was called with."""
-
-
-def runs_of(rig: Rig) -> list[Path]:
-    """Return the folders of a project's runs, oldest first."""
-    return sorted(p.parent for p in (rig.folder / ".cutover" / rig.project).glob("2*/rollback.sh"))
+TOOLS = (
+    "bash", "cat", "chmod", "chown", "cp", "cut", "date", "docker", "flock", "grep", "head", "id", "mkdir", "mktemp",
+    "mv", "readlink", "rm", "rmdir", "sed", "sh", "sha256sum", "sleep", "sync", "tail", "tr",
+)  # fmt: skip
 
 
-def by_hand(rig: Rig, *args: str, run: Path | None = None) -> Told:
-    """Run a run's script, the newest's where none is said, from another folder."""
-    script = (run or runs_of(rig)[-1]) / "rollback.sh"
-    command = [*BARE, "sh", script, *args]
-    done = subprocess.run(command, cwd="/", capture_output=True, text=True, check=False, timeout=120)
-    return Told(done.returncode, done.stdout, done.stderr)
+@dataclass(frozen=True)
+class Said:
+    """What the script gave, and how long the legacy HTTP port was silent meanwhile (seconds)."""
+
+    code: int
+    out: str
+    err: str
+    silent_s: float
+
+    def __repr__(self) -> str:
+        """Show all of it, as a person would want to read it in a failed assertion."""
+        return f"exit code {self.code}, silent {self.silent_s:.2f} s\n{self.out}\n{self.err}"
+
+
+def script_of(rig: Rig, run: str = "*") -> Path:
+    """Return the newest rollback.sh of a project, or that of a run."""
+    return max((rig.folder / ".cutover" / rig.project).glob(f"{run}/rollback.sh"))
+
+
+def bare_path(folder: Path) -> Path:
+    """Return a folder that holds, as links, all the programs that the script may use: none of them is Python."""
+    place = folder / "bare-bin"
+    if not place.is_dir():
+        place.mkdir()
+        for tool in TOOLS:
+            found = shutil.which(tool)
+            assert found, tool
+            (place / tool).symlink_to(found)
+    return place
+
+
+def run_script(rig: Rig, folder: Path, *options: str, script: Path | None = None, **env: str) -> Said:
+    """Run the newest script from the root folder, with an environment that holds nothing but such a PATH."""
+    command = ["env", "-i", f"PATH={bare_path(folder)}", *(f"{k}={v}" for k, v in env.items())]
+    command += ["sh", str(script or script_of(rig)), *options]
+    with Watched(rig.http) as watched:
+        done = subprocess.run(command, cwd="/", capture_output=True, text=True, check=False, timeout=180)
+    return Said(done.returncode, done.stdout, done.stderr, watched.longest_s)
 
 
 @dataclass
-class Asking:
-    """A client that asks all the time: `silence_s` is the longest time between two answers, `names` who gave them."""
+class Watched:
+    """A client that asks all the time on a connection of its own each, and remembers the longest silence."""
 
-    rig: Rig
-    silence_s: float = 0.0
-    names: list[str] = field(default_factory=list)
+    port: int
+    answered: Counter = field(default_factory=Counter)
+    failed: int = 0
+    longest_s: float = 0.0
 
     def __enter__(self) -> Self:
-        """Begin to ask."""
-        self._over = threading.Event()
+        """Begin to ask, once somebody has answered."""
+        self._over, self._first = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._ask)
         self._thread.start()
+        self._first.wait(2)
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Ask until there is an answer, and no more."""
-        end = time.monotonic() + 20
+        """Ask no more."""
         self._over.set()
-        self._thread.join(end - time.monotonic())
-
-    def _answer(self) -> str | None:
-        try:
-            return self.rig.answers(1.0)
-        except http.client.HTTPException:  # cut off in the middle of an answer
-            return None
+        self._thread.join()
 
     def _ask(self) -> None:
         last = time.monotonic()
-        while True:
-            name = self._answer()
-            if name is not None:
+        while not self._over.is_set():
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=20) as reply:
+                    self.answered[json.load(reply)["name"]] += 1
+            except (OSError, ValueError, http.client.HTTPException):
+                self.failed += 1
+            else:
                 now = time.monotonic()
-                self.silence_s, last = max(self.silence_s, now - last), now
-                if self.names[-1:] != [name]:
-                    self.names.append(name)
-                if self._over.is_set():
-                    return
-            time.sleep(0.01)
-
-
-def went_back(rig: Rig, *args: str) -> Asking:
-    """Run the newest script under load, see that it says so, and return what the client saw."""
-    with Asking(rig) as client:
-        told = by_hand(rig, *args)
-        assert told.code == 0, told
-        rig.wait_answer("old")
-    return client
+                self.longest_s = max(self.longest_s, now - last) if self._first.is_set() else 0.0
+                last = now
+                self._first.set()
+            self._over.wait(0.01)
+        self.longest_s = max(self.longest_s, time.monotonic() - last)

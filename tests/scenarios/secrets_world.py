@@ -199,7 +199,7 @@ class SecretRig(EdgeRig):
         """Return what is in the state folder and not for its owner alone, sockets included."""
         state = self.folder / ".cutover"
         found = [state, *state.rglob("*")] if state.exists() else []
-        folders = {p for p in found if p.is_dir() or p.suffix == ".sh"}
+        folders = {p for p in found if p.is_dir() or p.name == "rollback.sh"}
         return [f"{p} is {_mode(p):o}" for p in found if _mode(p) != (0o700 if p in folders else 0o600)]
 
 

@@ -71,6 +71,11 @@ def load(folder: Path) -> State:
 
 def save(folder: Path, state: State) -> None:
     """Write the state."""
+    write_atomic(folder / FILE, written(state), mode=0o600)
+
+
+def written(state: State) -> bytes:
+    """Return the state as it is written."""
     told = {
         "active": state.active,
         "slots": {slot: {str(p): asdict(t) for p, t in targets.items()} for slot, targets in state.slots.items()},
@@ -79,7 +84,7 @@ def save(folder: Path, state: State) -> None:
         "hold": asdict(state.hold) if state.hold else None,
         "alone": asdict(state.alone) if state.alone else None,
     }
-    write_atomic(folder / FILE, json.dumps(told, indent=1).encode() + b"\n", mode=0o600)
+    return json.dumps(told, indent=1).encode() + b"\n"
 
 
 def _parsed(told: dict[str, Any]) -> State:

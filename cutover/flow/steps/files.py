@@ -12,7 +12,7 @@ from cutover.flow.backup_swap import make_for_swap
 from cutover.flow.context import Context
 from cutover.flow.edits import moved_back
 from cutover.flow.plan import FileEdit, Step
-from cutover.flow.script import leave_script
+from cutover.flow.rollback_script.leave import leave_script
 from cutover.flow.steps.base import Passive, Prior
 
 
@@ -24,11 +24,11 @@ class BackUp(Passive):
         del step, prior
         source = ctx.stack.source
         paths = [*source.files, *source.env_files, source.folder / ".env"]
-        saved = backup.save([p for p in dict.fromkeys(paths) if p.is_file()], ctx.backup_folder)
+        backup.save([p for p in dict.fromkeys(paths) if p.is_file()], ctx.backup_folder)
         private_folder(ctx.candidate_folder)
         for edit, place in _candidate_places(ctx).items():
             write_atomic(place, edit.after, mode=0o600)
-        leave_script(ctx, saved)
+        leave_script(ctx)
         make_for_swap(ctx)
 
     def check(self, ctx: Context, step: Step, prior: Prior) -> bool:

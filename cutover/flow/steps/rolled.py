@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from cutover.config import Strategy
 from cutover.engine.successor import (
     clone_spec,
     create_from_spec,
@@ -20,7 +19,6 @@ from cutover.errors import CutoverError, EngineGoneError, RefusedError, StepErro
 from cutover.files import write_atomic
 from cutover.flow.context import Context
 from cutover.flow.edge import record_of
-from cutover.flow.plan import Plan
 from cutover.flow.steps.aim import aim
 from cutover.flow.steps.files import candidates
 from cutover.model import COPY_OF_LABEL, Colour, Container, ContainerState
@@ -30,15 +28,10 @@ SPEC = "old-container.json"
 BACK = "-back"
 
 
-def one_at_a_time(plan: Plan) -> bool:
-    """Say whether the old container stops before the new one starts: what only one can have is handed on then."""
-    return plan.strategy is Strategy.RECREATE or (plan.edge is not None and plan.edge.exclusive)
-
-
 def create_beside(ctx: Context) -> None:
     """Create the new container beside the old one, from the edited files, named for the project's own."""
     stack = candidates(ctx).stack if ctx.plan.edits else ctx.stack
-    alone = one_at_a_time(ctx.plan)
+    alone = ctx.plan.one_at_a_time
     create_successor(ctx.daemon, stack, ctx.plan.blue, files=ctx.stack.source, alone=alone, share_anonymous=alone)
 
 

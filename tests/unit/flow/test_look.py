@@ -22,6 +22,7 @@ QUIET: dict[str, Any] = {
     "lock": None,
     "last_run": None,
     "can_roll_back": None,
+    "rollback_script": None,
     "committed": False,
     "unfinished": [],
 }
@@ -69,9 +70,8 @@ def test_a_row_of_the_history(tmp_path: Path) -> None:
     """From the journal alone; a run that never began has a row too."""
     journal = Journal(tmp_path, FakeClock())
     nothing = dict.fromkeys(("strategy", "green", "blue", "ports", "silence"), "")
-    assert _row(Run(tmp_path)) == {
-        "run": tmp_path.name, "started_at": "", "result": "unfinished", "committed": False, "images": None, **nothing
-    }  # fmt: skip
+    never = {"result": "unfinished", "committed": False, "by_hand": False, "images": None}
+    assert _row(Run(tmp_path)) == {"run": tmp_path.name, "started_at": "", **never, **nothing}
     journal.write(Kind.PLAN, **PLAN.header())
     journal.write(Kind.RESULT, result="done", stall_measured_s=0.12345, committed=True)
     assert _row(Run(tmp_path)) == {
@@ -85,4 +85,5 @@ def test_a_row_of_the_history(tmp_path: Path) -> None:
         "ports": "5570",
         "silence": "0.123 s",
         "committed": True,
+        "by_hand": False,
     }

@@ -157,3 +157,26 @@ def test_a_run_sorts_behind_those_before_it_though_the_clock_was_set_back(tmp_pa
     clock.seconds -= 3600
     later = [runs.new(clock) for _ in range(3)]
     assert [r.id for r in runs.all()] == [r.id for r in (first, *later)]
+
+
+@pytest.mark.parametrize(
+    "script", ["plan +s01 s01 =done", "plan +s01", "plan =needs_hands", "plan +s01 s01 =done +c01"]
+)
+def test_rolled_back_by_hand(tmp_path: Path, script: str) -> None:
+    """What rollback.sh did counts, however the journal ends; such a run is neither open nor to be rolled back again."""
+    run = run_of(tmp_path / ".cutover" / "shop" / "r1", script)
+    assert run.script is None
+    (run.folder / "rollback.sh").touch()
+    (run.folder / "rolled-back-by-hand").touch()
+    assert (run.outcome, run.by_hand, run.script) == ("rolled_back", True, run.folder / "rollback.sh")
+    assert not Runs(tmp_path, "shop").unfinished()
+
+
+def test_a_damaged_run_that_was_rolled_back_by_hand(tmp_path: Path) -> None:
+    """Nobody can read its journal, and it went back all the same: it stands in nobody's way."""
+    run = run_of(tmp_path / ".cutover" / "shop" / "r1", "plan +s01 s01")
+    (run.folder / "journal.jsonl").write_text("nonsense\nnonsense\n")
+    assert Run(run.folder).outcome == "damaged"
+    (run.folder / "rolled-back-by-hand").touch()
+    assert Run(run.folder).outcome == "rolled_back"
+    assert not Runs(tmp_path, "shop").unfinished()

@@ -1,0 +1,1 @@
+"""`rollback.sh`: the way back of a swap that needs `sh` and `docker`, and no cutover."""
