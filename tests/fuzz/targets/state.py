@@ -67,6 +67,7 @@ def _status(runs: Runs, run: Run, row: dict[str, object]) -> dict[str, object]:
         "last_run": row,
         "unfinished": [r.id for r in runs.unfinished()],
         "can_roll_back": run.id if done else None,
+        "rollback_script": look._script([run]),
         "committed": bool(run.result and run.result.get("committed")),
     }
 

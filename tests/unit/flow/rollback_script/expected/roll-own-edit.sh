@@ -30,6 +30,7 @@ RUN_ID=20260301T120000.000-ab12
 RUN=/srv/shop/.cutover/shop/20260301T120000.000-ab12
 RUNS=/srv/shop/.cutover/shop
 LOCK=/srv/shop/.cutover/shop.lock
+COMPOSE_LOCK=/srv/shop/.cutover/shop.compose.lock
 MARK=/srv/shop/.cutover/shop/20260301T120000.000-ab12/rolled-back-by-hand
 READY_S=60
 IMAGE=shop:1
