@@ -7,11 +7,13 @@ from collections.abc import Iterator
 
 
 class Chunks(io.RawIOBase):
-    """A stream in pieces as a file that can be read once, forwards."""
+    """A stream in pieces as a file that can be read once, forwards; `keep` has `passed` give what was read again."""
 
-    def __init__(self, chunks: Iterator[bytes]) -> None:
+    def __init__(self, chunks: Iterator[bytes], *, keep: bool = False) -> None:
         super().__init__()
         self._chunks = chunks
+        self._keep = keep
+        self._kept: list[memoryview] = []
         self._left = memoryview(b"")
         self._at = 0
 
@@ -47,6 +49,14 @@ class Chunks(io.RawIOBase):
         while self._refill():
             yield self._take(len(self._left))
 
+    def passed(self, position: int) -> Iterator[memoryview]:
+        """Yield what was read or passed over since this was called last, and then what comes before `position`."""
+        kept, self._kept = self._kept, []
+        yield from kept
+        while self._at < position and self._refill():
+            self._take(position - self._at)
+            yield self._kept.pop()
+
     def _refill(self) -> bool:
         while not self._left:
             chunk = next(self._chunks, None)
@@ -58,4 +68,6 @@ class Chunks(io.RawIOBase):
     def _take(self, size: int) -> memoryview:
         taken, self._left = self._left[:size], self._left[size:]
         self._at += len(taken)
+        if self._keep:
+            self._kept.append(taken)
         return taken

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import struct
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from cutover.backup.chunks import Chunks
 from cutover.errors import RefusedError
@@ -24,6 +24,8 @@ _PLAIN = {
     tarfile.DIRTYPE,
     tarfile.FIFOTYPE,
 }
+SMALL_BYTES = 1 << 18
+Look = Callable[[tarfile.TarInfo], None]
 _KNOWN = _PLAIN | {tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE}
 
 
@@ -34,20 +36,68 @@ def check_members(chunks: Iterator[bytes], *, devices: bool = False) -> int:
         RefusedError: a member would leave the folder, is a device node and `devices` is not said, or it is no tar.
 
     """
-    stream = Chunks(chunks)
     judge = Judge(devices=devices)
-    count = 0
+    stream = Chunks(chunks)
+    for _ in _looked_at(stream, judge.look):
+        pass
+    _see_end(stream)
+    return judge.count
+
+
+def judged(chunks: Iterator[bytes], *, devices: bool = False) -> Iterator[bytes | memoryview]:
+    """Yield a tar stream as it comes, each byte once the member that it belongs to was looked at.
+
+    Raises:
+        RefusedError: as `check_members`; what would leave the folder was not yielded.
+
+    """
+    return _gathered(_let_through(Chunks(chunks, keep=True), Judge(devices=devices).look))
+
+
+def _let_through(stream: Chunks, look: Look) -> Iterator[memoryview]:
+    for next_at in _looked_at(stream, look):
+        yield from stream.passed(next_at)
+    yield from stream.passed(0)
+    for block in stream.blocks():
+        _see_nothing(block)
+        yield from stream.passed(0)
+
+
+def _looked_at(stream: Chunks, look: Look) -> Iterator[int]:
+    """Look at one member after the other; yield where the next one begins."""
     try:
         with tarfile.open(fileobj=stream, mode="r:", errors="surrogateescape") as tar:
             while (member := tar.next()) is not None:
-                judge.look(member)
-                count += 1
+                look(member)
                 tar.members.clear()  # type: ignore[attr-defined]  # it would remember them all
+                yield tar.offset
     except (tarfile.TarError, EOFError, ValueError, OverflowError, IndexError, struct.error) as error:
         raise _no_tar(str(error)) from error
-    if any(bytes(block).strip(b"\0") for block in stream.blocks()):
+
+
+def _see_end(stream: Chunks) -> None:
+    for block in stream.blocks():
+        _see_nothing(block)
+
+
+def _see_nothing(block: memoryview) -> None:
+    if bytes(block).strip(b"\0"):
         raise _no_tar("something follows the end of the tar, where another program might go on reading")
-    return count
+
+
+def _gathered(pieces: Iterator[memoryview]) -> Iterator[bytes | memoryview]:
+    """Put small pieces together: a header is 512 bytes."""
+    small = bytearray()
+    for piece in pieces:
+        if len(piece) < SMALL_BYTES:
+            small += piece
+        if small and (len(piece) >= SMALL_BYTES or len(small) >= SMALL_BYTES):
+            yield bytes(small)
+            small.clear()
+        if len(piece) >= SMALL_BYTES:
+            yield piece
+    if small:
+        yield bytes(small)
 
 
 def _no_tar(why: str) -> RefusedError:
@@ -60,6 +110,7 @@ class Judge:
 
     def __init__(self, *, devices: bool = False) -> None:
         self._devices = devices
+        self.count = 0
         self._links: set[int] = set()
         """Hashes of the names that are symbolic links: a volume may have a million of them."""
 
@@ -70,6 +121,7 @@ class Judge:
             RefusedError: it does not.
 
         """
+        self.count += 1
         if member.type not in _KNOWN:
             raise _refused(member, f"it is of an unknown type, {member.type!r}")
         parts = self._inside(member, member.name, "its name")

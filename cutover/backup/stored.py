@@ -11,17 +11,17 @@ from cutover.errors import NeedsHandsError
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """One payload file: where, how long and with which SHA-256, as stored and of the tar stream within.
+    """One payload file: where, how long and with which SHA-256 as it is stored.
 
-    `file` is relative to the archive's folder. `content_*` are those of the tar stream before compression and
-    encryption. `notes` are what tar said while it read: files that changed meanwhile, sockets left out.
+    `file` is relative to the archive's folder. `content_bytes` is the length of the tar stream before compression and
+    encryption, whose checksum zstd keeps within. `notes` are what tar said while it read: files that changed meanwhile,
+    sockets left out.
     """
 
     file: str
     sha256: str
     stored_bytes: int
     content_bytes: int
-    content_sha256: str
     notes: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, object]:
@@ -42,7 +42,6 @@ class Stored:
                 str(facts["sha256"]),
                 int(facts["stored_bytes"]),
                 int(facts["content_bytes"]),
-                str(facts["content_sha256"]),
                 tuple(str(n) for n in facts.get("notes") or ()),
             )
         except (LookupError, TypeError, ValueError) as error:

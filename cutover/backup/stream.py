@@ -11,7 +11,6 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from enum import Enum
 from pathlib import Path
 from typing import IO, cast
 
@@ -53,7 +52,7 @@ def store(
     name = f"{file}.zst{seal.suffix if seal else ''}"
     target = archive / name
     private_folder(target.parent)
-    content, stored = Tally(tell), Tally()
+    content, stored = Tally(tell, hashing=False), Tally()
     stop = threading.Event()
     with ExitStack() as stack:
         plain = stack.enter_context(apart(content.over(chunks), stop=stop, unblock=unblock))
@@ -61,7 +60,7 @@ def store(
         sealed = stack.enter_context(closed(seal, packed, stop))
         _write(target, stored.over(sealed))
     content.end()
-    return Stored(name, stored.sha256, stored.bytes, content.bytes, content.sha256)
+    return Stored(name, stored.sha256, stored.bytes, content.bytes)
 
 
 def _compressed(chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -108,22 +107,13 @@ def _unwritable(target: Path, error: OSError) -> RefusedError:
     )
 
 
-class Look(Enum):
-    """What is compared while a payload file is read."""
-
-    WHOLE = (True, True)
-    """Both hashes: of the file as stored, and of the stream within."""
-    STORED = (True, False)
-    """The hash of the file: the same file holds the same stream, whose length and zstd checksum are seen besides."""
-    AGAIN = (False, False)
-    """The length and zstd's checksum: of a file that was just read and has not changed since."""
-
-
 @contextmanager
 def reading(
-    stored: Stored, archive: Path, *, seal: Seal | None = None, tell: Tell = tell_nobody, look: Look = Look.WHOLE
+    stored: Stored, archive: Path, *, seal: Seal | None = None, tell: Tell = tell_nobody
 ) -> Iterator[Iterator[bytes]]:
     """Give the tar stream of a payload file; its end raises where it is not what was stored.
+
+    What is compared is the SHA-256 of the file, and the length and zstd's checksum of the stream within.
 
     Raises:
         NeedsHandsError: the file is missing, damaged or not what was stored.
@@ -131,20 +121,19 @@ def reading(
 
     """
     path = archive / stored.file
-    outer, inner = look.value
-    kept = Tally(hashing=outer)
-    content = Tally(tell, stored.content_bytes, hashing=inner)
+    content = Tally(tell, stored.content_bytes, hashing=False)
     needs = Seal.of_file(stored.file, seal.identity if seal else None)
     stop = threading.Event()
     with ExitStack() as stack:
-        source = stack.enter_context(apart(_read(path, stored, kept, hashed=outer), stop=stop))
+        source = stack.enter_context(apart(_read(path, stored), stop=stop))
         packed = stack.enter_context(opened(needs, source, stop))
         plain = stack.enter_context(apart(_unpacked(packed, path), stop=stop))
-        yield _judged(content, plain, stored, path, hashed=inner)
+        yield _judged(content, plain, stored, path)
 
 
-def _read(path: Path, stored: Stored, kept: Tally, *, hashed: bool) -> Iterator[bytes]:
+def _read(path: Path, stored: Stored) -> Iterator[bytes]:
     """Read a payload file; say at its end whether it is the one that was stored."""
+    kept = Tally()
     try:
         with path.open("rb", buffering=0) as file:
             if (size := os.fstat(file.fileno()).st_size) != stored.stored_bytes:
@@ -154,7 +143,7 @@ def _read(path: Path, stored: Stored, kept: Tally, *, hashed: bool) -> Iterator[
                 yield chunk
     except OSError as error:
         raise damaged(path, f"it cannot be read: {error.strerror or error}") from error
-    if hashed and kept.sha256 != stored.sha256:
+    if kept.sha256 != stored.sha256:
         raise damaged(path, f"stored was SHA-256 {stored.sha256}", f"found is   SHA-256 {kept.sha256}")
 
 
@@ -171,15 +160,11 @@ def _unpacked(packed: Iterator[bytes], path: Path) -> Iterator[bytes]:
         pass
 
 
-def _judged(content: Tally, chunks: Iterator[bytes], stored: Stored, path: Path, *, hashed: bool) -> Iterator[bytes]:
+def _judged(content: Tally, chunks: Iterator[bytes], stored: Stored, path: Path) -> Iterator[bytes]:
     yield from content.over(chunks)
     content.end()
     if content.bytes != stored.content_bytes:
         raise damaged(path, f"its content was {stored.content_bytes} bytes and is {content.bytes}")
-    if hashed and content.sha256 != stored.content_sha256:
-        raise damaged(
-            path, f"its content was SHA-256 {stored.content_sha256}", f"and is now     SHA-256 {content.sha256}"
-        )
 
 
 def damaged(path: Path, *evidence: str) -> NeedsHandsError:

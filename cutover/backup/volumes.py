@@ -8,19 +8,20 @@ symbolic links, FIFOs, and names of any bytes. What it does not: sockets, which 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from cutover.backup.members import check_members
+from cutover.backup.members import check_members, judged
 from cutover.backup.pipeline import Tell, tell_nobody
 from cutover.backup.seal import Seal
 from cutover.backup.stored import Stored
-from cutover.backup.stream import Look, damaged, reading, store
+from cutover.backup.stream import reading, store
 from cutover.backup.tools import tool_image
 from cutover.backup.volumefacts import VolumeFacts, empty_volume, see_volume, volume_facts
 from cutover.engine.carry import PLACE, Carrier, Errand
 from cutover.engine.daemon import Daemon
-from cutover.errors import RefusedError
+from cutover.errors import CutoverError, RefusedError
 
 __all__ = [
     "Stored",
@@ -121,45 +122,30 @@ def restore_volume(
     devices: bool = False,
     tell: Tell = tell_nobody,
 ) -> None:
-    """Unpack a payload file into an empty volume, after it was read once and found whole.
+    """Unpack a payload file into an empty volume, which is empty again where that fails.
 
-    `tell` hears of both: the first half of what it is told is the reading. `devices` has device nodes made, too.
+    It is read once: each member is looked at before tar hears of it, and the hash of the file is compared before tar
+    comes to its end. Who has emptied a volume for this has seen with `check_stored` before that the file is whole.
+    `devices` has device nodes made, too.
 
     Raises:
         NeedsHandsError: the payload file is missing or damaged.
         RefusedError: the volume is not empty, a member would be unpacked outside, or it cannot be decrypted.
-        EngineError: the volume is not there, or tar failed: what it unpacked is still in the volume.
+        EngineError: the volume is not there, or tar failed.
 
     """
     image = tool_image(daemon, project, image)
     _see_empty(daemon, volume, project, image)
-    half = stored.content_bytes
-    before = _identity(archive / stored.file)
-    with reading(stored, archive, seal=seal, look=Look.STORED, tell=lambda done, _: tell(done, 2 * half)) as chunks:
-        check_members(chunks, devices=devices)
     rights = (*WRITES, "MKNOD") if devices else WRITES
     errand = Errand(project, image, RESTORE, role=ROLE, volume=volume, writes=True, fed=True, capabilities=rights)
-    with (
-        reading(
-            stored, archive, seal=seal, look=Look.AGAIN, tell=lambda done, _: tell(half + done, 2 * half)
-        ) as chunks,
-        Carrier(daemon, errand) as carrier,
-    ):
-        carrier.feed(chunks)
-        carrier.end()
-    if _identity(archive / stored.file) != before:
-        raise damaged(
-            archive / stored.file, f"it changed while it was unpacked: what volume {volume} holds is not sure"
-        )
-
-
-def _identity(path: Path) -> tuple[int, ...]:
-    """Return what tells a file that was written to from one that was not."""
     try:
-        info = path.stat()
-    except OSError as error:
-        raise damaged(path, f"it cannot be read: {error.strerror or error}") from error
-    return info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns
+        with reading(stored, archive, seal=seal, tell=tell) as chunks, Carrier(daemon, errand) as carrier:
+            carrier.feed(judged(chunks, devices=devices))
+            carrier.end()
+    except CutoverError:
+        with suppress(CutoverError):  # the first error is the one to tell
+            empty_volume(daemon, volume, project=project, image=image)
+        raise
 
 
 def _see_empty(daemon: Daemon, volume: str, project: str, image: str) -> None:

@@ -143,7 +143,7 @@ class Carrier:
         while content := _read(descriptor):  # its container is gone: what is in the pipe is the rest
             yield content
 
-    def feed(self, chunks: Iterable[bytes]) -> None:
+    def feed(self, chunks: Iterable[bytes | memoryview]) -> None:
         """Give the command its input, all of it.
 
         Raises:

@@ -17,7 +17,7 @@ from cutover.backup.files import Code, put_back
 from cutover.backup.images import load_images
 from cutover.backup.manifest import Manifest
 from cutover.backup.seal import Seal
-from cutover.backup.volumes import empty_volume, restore_volume
+from cutover.backup.volumes import check_stored, empty_volume, restore_volume
 from cutover.engine.volumes import VolumeRecord, make_volume
 from cutover.errors import FileChangedError, RefusedError, UsageError
 from cutover.files import fsync_folder, private_folder, read_state, write_atomic
@@ -178,10 +178,27 @@ def restore(
                 evidence=blockers,
                 hint=_way_out(plan, overwrite=overwrite),
             )
+        seal = opening(archive.manifest, identity)
+        _see_whole(place, plan, seal)
         underway = _begin(place, plan, selection)
-        _carry_out(place, plan, opening(archive.manifest, identity), underway)
+        _carry_out(place, plan, seal, underway)
         _note_path(place).unlink(missing_ok=True)
         return Restored(plan, underway.rescue)
+
+
+def _see_whole(place: Place, plan: RestorePlan, seal: Seal | None) -> None:
+    """Read every volume of the backup, where one is to be emptied: what cannot be unpacked empties nothing.
+
+    Raises:
+        NeedsHandsError, RefusedError: one is damaged, or would be unpacked outside; nothing was changed.
+
+    """
+    meant = [v for v in plan.volumes if v.act is not Act.SAME]
+    if any(v.full for v in meant):
+        for volume in meant:
+            stored = volume.saved.stored
+            tell = bar(place.observer, f"reading {stored.file}", stored.content_bytes)
+            check_stored(stored, plan.archive.folder, seal=seal, tell=tell)
 
 
 def _way_out(plan: RestorePlan, *, overwrite: bool) -> str:

@@ -110,9 +110,11 @@ class Rig:
     def compose(self, *args: str, check: bool = True) -> subprocess.CompletedProcess:
         """Run docker compose in the project."""
         command = [*self.prefix, "docker", "compose", "-p", self.project, *args]
-        return subprocess.run(
-            command, cwd=self.folder, env=self.environ(), capture_output=True, text=True, check=check, timeout=120
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.environ(), capture_output=True, text=True, check=False, timeout=120
         )
+        assert done.returncode == 0 or not check, f"{' '.join(command)}: {done.stderr[-2000:]}"
+        return done
 
     def environ(self) -> dict:
         """Return the environment of every command."""

@@ -169,7 +169,7 @@ def test_refusals(rig):
 def test_old_image_gone(bare):
     """A rollback to an image that was removed is refused before anything is touched."""
     rig, own = bare, bare.image("own")
-    build(own, "ENV NAME=v1 ALONE=yes")
+    build(own, f"ENV NAME=v1 ALONE={own}")  # no other name of the same image
     rig.write()
     rig.edit(rig.image("v1"), own)
     rig.up()

@@ -40,7 +40,7 @@ WHOLE = Manifest(
         ),
     ),
     containers=(ImageUse(service="a", container="shop-a-1", reference="a:1", image_id="sha256:1"),),
-    volumes=(SavedVolume(key="data", volume="shop_data", as_of=NOW, stored=Stored("volumes/x", HASH, 1, 2, HASH)),),
+    volumes=(SavedVolume(key="data", volume="shop_data", as_of=NOW, stored=Stored("volumes/x", HASH, 1, 2)),),
     git=GitState(top="/srv/shop", commit="1" * 40, branch="main", dirty=(" M compose.yaml",)),
 )
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import io
 import tarfile
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cutover.backup.members import check_members
+from cutover.backup.members import check_members, judged
 from cutover.errors import RefusedError
 
 
@@ -150,3 +151,39 @@ def test_what_passes_lands_inside(members: list) -> None:
             assert not any("/".join(parts[:n]) in links for n in range(len(parts)))
         if kind == tarfile.SYMTYPE:
             links.add("/".join(p for p in name.split("/") if p not in {"", "."}))
+
+
+def let_through(pieces: Iterator[bytes]) -> bytes:
+    """Return what of a stream is let through until it is refused."""
+    passed = bytearray()
+    try:
+        for piece in judged(pieces):
+            passed += piece
+    except RefusedError:
+        return bytes(passed)
+    raise AssertionError("nothing was refused")
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 5000), max_size=8), st.integers(1, 3000))
+def test_what_was_looked_at_is_let_through_as_it_is(sizes: list[int], piece: int) -> None:
+    """Byte for byte, in whatever pieces it comes."""
+    data = tar_of(*(member(f"./{n}", content=bytes([65 + n]) * size) for n, size in enumerate(sizes)))
+    assert b"".join(judged(data[i : i + piece] for i in range(0, len(data), piece))) == data
+
+
+@pytest.mark.parametrize("case", OUTSIDE)
+@pytest.mark.parametrize("piece", [100, 512, 1 << 20])
+def test_nothing_of_whoever_would_leave_is_let_through(case: str, piece: int) -> None:
+    """What came before may be; of the member that is refused not one byte, nor of what follows it."""
+    fine = [member("./fine", content=b"fine" * 3000), *OUTSIDE[case][:-1]]
+    before, data = tar_of(*fine), tar_of(*fine, OUTSIDE[case][-1])
+    passed = let_through(data[i : i + piece] for i in range(0, len(data), piece))
+    assert len(passed) <= len(before)
+    assert before.startswith(passed)
+
+
+def test_what_follows_the_end_is_not_let_through() -> None:
+    """Another program might read on behind the two empty blocks."""
+    data = tar_of(member("./fine", content=b"fine"))
+    assert b"more" not in let_through(iter([data, b"\0" * 512, b"more"]))

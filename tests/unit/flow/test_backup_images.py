@@ -48,7 +48,7 @@ def stage(tmp_path: Path) -> Stage:
 
 def backup(state: Path, backup_id: str, *, images: bool = False) -> None:
     """Make a backup."""
-    stored = Stored("images/images.tar.zst", "0" * 64, 1, 1, "0" * 64)
+    stored = Stored("images/images.tar.zst", "0" * 64, 1, 1)
     facts = {"cutover": "0", "id": backup_id, "made": datetime.now(UTC), "why": "w", "project": "shop", "folder": "/"}
     saved = {"images": {"references": ["shop:1"], "stored": stored}} if images else {}
     draft = Draft(state / "shop" / "backups" / backup_id)

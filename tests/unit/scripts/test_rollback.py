@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.flow.rollback_script.facts import SHELLCHECK
+
 SCRIPT = Path(__file__).parents[3] / "scripts" / "rollback"
 
 
@@ -61,5 +63,5 @@ def test_nothing_to_run(tmp_path: Path, words: tuple[str, ...]) -> None:
 
 def test_it_is_clean() -> None:
     """ShellCheck finds nothing."""
-    done = subprocess.run(["shellcheck", SCRIPT], capture_output=True, text=True, check=False)
+    done = subprocess.run([SHELLCHECK, SCRIPT], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")

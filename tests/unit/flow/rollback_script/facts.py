@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from cutover.model import PortBinding
 from tests.unit.flow.stage import PLAN
 from tests.unit.flow.world import FILE, FOLDER, PORTS
 
+SHELLCHECK = shutil.which("shellcheck", path=str(Path(sys.executable).parent)) or "shellcheck"
 RUN = FOLDER / ".cutover" / "shop" / "20260301T120000.000-ab12"
 KEPT = Kept(FILE, RUN / "files" / "00-compose.yaml", FileState("1" * 64, 0o644, 1000, 1000), "2" * 64)
 DOTENV = Kept(FOLDER / ".env", RUN / "files" / "01-.env", FileState("3" * 64, 0o600, 1000, 1000))

@@ -14,7 +14,7 @@ from cutover.engine.address import EngineAddress
 from cutover.engine.stack import ProjectFiles
 from cutover.flow.rollback_script.facts import Facts
 from cutover.flow.rollback_script.render import pinned, quoted, render, shown
-from tests.unit.flow.rollback_script.facts import FILE, GREEN, KEPT, facts, folded, of_each
+from tests.unit.flow.rollback_script.facts import FILE, GREEN, KEPT, SHELLCHECK, facts, folded, of_each
 from tests.unit.flow.world import GREEN as CONTAINER
 
 EXPECTED = Path(__file__).parent / "expected"
@@ -34,7 +34,7 @@ def test_text(name: str) -> None:
 
 @pytest.mark.parametrize("name", of_each())
 @pytest.mark.parametrize(
-    "checker", [["sh", "-n"], ["dash", "-n"], ["bash", "--posix", "-n"], ["shellcheck", "--shell=sh"]]
+    "checker", [["sh", "-n"], ["dash", "-n"], ["bash", "--posix", "-n"], [SHELLCHECK, "--shell=sh"]]
 )
 def test_no_shell_complains(tmp_path: Path, name: str, checker: list[str]) -> None:
     """Three shells can read it, and ShellCheck finds nothing, style included."""
