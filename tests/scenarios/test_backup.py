@@ -188,6 +188,31 @@ def test_killed_while_the_writers_are_held_or_in_the_middle_of_a_restore(stack, 
     assert rescued["why"] == f"before restore of {made['id']}"
 
 
+def test_a_damaged_backup_empties_no_volume(stack, engine):
+    """What it would go into is as it was, though it may be overwritten; a new volume is empty again."""
+    before = inside(stack, LOOK)
+    made = backup(stack, "--volume", "data", "--stop")
+    stack.wait_answer("old")
+    (file,) = (stack.folder / ".cutover" / stack.project / "backups" / made["id"]).rglob("data.tar.zst")
+    content = bytearray(file.read_bytes())
+    content[-9] ^= 1
+    file.write_bytes(content)
+    stack.compose("stop", "old")
+    refused = call(stack, "restore", "--apply", "--overwrite", "--json")
+    assert refused.json["error"]["reference"] == "backup-damaged", refused
+    assert call(stack, "backups", "--json").json["backups"][-1]["id"] == made["id"], "nothing was begun"
+    stack.up()
+    assert inside(stack, LOOK) == before
+
+    other = f"{stack.project}_other"
+    refused = call(stack, "restore", "--apply", "--json", "--volumes", "--volume-as", f"data={other}")
+    assert refused.json["error"]["reference"] == "backup-damaged", refused
+    asked = ["docker", "run", "--rm", "-v", f"{other}:/data", "language-stack:demo", "ls", "-A", "/data"]
+    assert subprocess.run(asked, capture_output=True, check=True).stdout == b""
+    subprocess.run(["docker", "volume", "rm", other], capture_output=True, check=True)
+    assert helpers(engine, stack) == []
+
+
 def test_images_survive_a_prune(cold_rig, engine, edge_image):
     """The image is gone from the Engine, and comes back with its name and ID; the volume goes into another one."""
     name = f"{cold_rig.project}:1"
