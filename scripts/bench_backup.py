@@ -5,13 +5,14 @@
 
 *mixed* is two fifths incompressible files, two fifths text, small files, and a sparse file that is mostly hole; some
 files have extended attributes, other owners, second names. *random* is incompressible. Each round takes cp, save,
-check and restore in turn. Before each, the source is read once, so that it is in the page cache, and the disk is
-synced; each time holds until the bytes are on the disk (`syncfs`). `restore` holds its own check. After the last round
-every file is compared: bytes, owner, mode, mtime in nanoseconds, extended attributes, blocks on the disk, names that
-are one file.
+check and restore in turn. Before each, the source is read once, so that it is in the page cache; a file of its size is
+written and removed, for the disk of a virtual machine takes three times as long for blocks that it never held; and the
+disk is synced. Each time holds until the bytes are on the disk (`syncfs`). After one more round,
+which is not timed, every file is compared: bytes, owner, mode, mtime in nanoseconds, extended attributes, blocks on the
+disk, names that are one file. In that round memory is looked at: the peak resident set (VmHWM) of a process of its own
+that does nothing else, and that of all processes in the helper container, every 0.2 s.
 
-Memory is the peak resident set (VmHWM) of a process of its own that does nothing else, and that of all processes in
-the helper container, looked at every 0.2 s. Needs root, for the Engine's folder of volumes.
+Needs root, for the Engine's folder of volumes.
 """
 
 from __future__ import annotations
@@ -74,20 +75,22 @@ def measure(kind: str, size: int, rounds: int, image: str) -> None:
     """Measure one kind of volume and print its rows."""
     with volume() as source, scratch() as folder:
         (fill_random if kind == "random" else fill_mixed)(place(source), size)
-        used = sum(p.lstat().st_blocks * 512 for p in place(source).rglob("*"))
+        used = size_of(place(source))
         times: dict[str, list[float]] = {name: [] for name in FIGURES}
         peaks: dict[str, list[float]] = {}
         for number in range(rounds):
-            one_round(source, folder, image, times, peaks, last=number == rounds - 1)
+            one_round(source, folder, image, times, None)
             took = ", ".join(f"{name} {times[name][-1]:.1f} s" for name in FIGURES)
             print(f"{kind}, round {number + 1}: {took}; load {os.getloadavg()[0]:.1f}", file=sys.stderr, flush=True)
+        one_round(source, folder, image, {name: [] for name in FIGURES}, peaks)
         show(kind, used, times, peaks)
 
 
 def one_round(
-    source: str, folder: Path, image: str, times: dict[str, list[float]], peaks: dict[str, list[float]], *, last: bool
+    source: str, folder: Path, image: str, times: dict[str, list[float]], peaks: dict[str, list[float]] | None
 ) -> None:
-    """Copy, save, check and restore once; compare where it is the last round."""
+    """Copy, save, check and restore once; look at memory, and compare, where there are `peaks` to note."""
+    level(folder, place(source))
     warm(place(source))
     times["cp"].append(
         timed(folder, lambda: run("cp", "-a", "--sparse=auto", f"{place(source)}/.", str(folder / "cp")))
@@ -97,21 +100,25 @@ def one_round(
     facts: dict[str, Any] = {"image": image, "archive": str(archive), "volume": source, "project": PROJECT}
     with volume() as target:
         for name in FIGURES[1:]:
+            level(folder, place(source))
             if name == "save":
                 warm(place(source))
+            else:
+                warm(archive)
             if name == "restore":
                 facts["volume"] = target
             facts["do"] = name
-            times[name].append(timed(folder, lambda: facts.update(apart(facts))))
-            peaks.setdefault(name, []).append(facts["peak"])
-            peaks.setdefault(f"{name} helper", []).append(facts["helper"])
-        if last:
+            times[name].append(timed(folder, lambda: facts.update(apart(facts, watched=peaks is not None))))
+            if peaks is not None:
+                peaks.setdefault(name, []).append(facts["peak"])
+                peaks.setdefault(f"{name} helper", []).append(facts["helper"])
+        if peaks is not None:
             compare(place(source), place(target))
     shutil.rmtree(archive)
 
 
-def apart(facts: dict[str, Any]) -> dict[str, Any]:
-    """Do one thing in a process of its own, and return what it said."""
+def apart(facts: dict[str, Any], *, watched: bool) -> dict[str, Any]:
+    """Do one thing in a process of its own, and return what it said; to watch it takes a good part of a processor."""
     process = subprocess.Popen([sys.executable, __file__, "--do", json.dumps(facts)], stdout=subprocess.PIPE, text=True)
     helper = 0.0
     done = threading.Event()
@@ -127,10 +134,12 @@ def apart(facts: dict[str, Any]) -> dict[str, Any]:
         client.close()
 
     watcher = threading.Thread(target=watch)
-    watcher.start()
+    if watched:
+        watcher.start()
     said = process.communicate()[0]
     done.set()
-    watcher.join()
+    if watched:
+        watcher.join()
     if process.returncode:
         raise SystemExit(f"{facts['do']} failed")
     return {**json.loads(said), "helper": helper}
@@ -173,6 +182,20 @@ def timed(folder: Path, work: Callable[[], object]) -> float:
     work()
     sync(folder)
     return time.perf_counter() - began
+
+
+def level(folder: Path, source: Path) -> None:
+    """Have each find the disk as the others do: as many blocks as it needs were just written, and are free."""
+    blank = folder / "blank"
+    run("dd", "if=/dev/zero", f"of={blank}", "bs=1M", f"count={size_of(source) // MB + 1}", "status=none")
+    sync(folder)
+    blank.unlink()
+    sync(folder)
+
+
+def size_of(folder: Path) -> int:
+    """Return how many bytes a folder takes on the disk."""
+    return sum(p.lstat().st_blocks * 512 for p in folder.rglob("*"))
 
 
 def sync(folder: Path) -> None:
