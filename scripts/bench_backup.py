@@ -5,12 +5,13 @@
 
 *mixed* is two fifths incompressible files, two fifths text, small files, and a sparse file that is mostly hole; some
 files have extended attributes, other owners, second names. *random* is incompressible. Each round takes cp, save,
-check and restore in turn. Before each, the source is read once, so that it is in the page cache; a file of its size is
-written and removed, for the disk of a virtual machine takes three times as long for blocks that it never held; and the
-disk is synced. Each time holds until the bytes are on the disk (`syncfs`). After one more round,
-which is not timed, every file is compared: bytes, owner, mode, mtime in nanoseconds, extended attributes, blocks on the
-disk, names that are one file. In that round memory is looked at: the peak resident set (VmHWM) of a process of its own
-that does nothing else, and that of all processes in the helper container, every 0.2 s.
+check and restore in turn. Before each, what is read is read once, so that it is in the page cache (`--cold`: no file is
+in it); a file of its size is written and removed, for the disk of a virtual machine takes longer for blocks
+that it never held; and the disk is synced. Each time holds until the bytes are on the disk (`syncfs`).
+
+After one more round, which is not timed, every file is compared: bytes, owner, mode, mtime in nanoseconds, extended
+attributes, blocks on the disk, names that are one file. In that round memory is looked at: the peak resident set
+(VmHWM) of a process of its own that does nothing else, and that of all processes in the helper container, every 0.2 s.
 
 Needs root, for the Engine's folder of volumes.
 """
@@ -56,14 +57,18 @@ def main() -> None:
     parser.add_argument("--gigabytes", type=float, default=5)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--kind", choices=["mixed", "random"], action="append")
+    parser.add_argument("--cold", action="store_true", help="nothing that is read is in the page cache")
     parser.add_argument("--image", default=edge_image_name())
     parser.add_argument("--do", help=argparse.SUPPRESS)
     told = parser.parse_args()
     if told.do:
         do_one(json.loads(told.do))
         return
+    global ready  # noqa: PLW0603
+    ready = cool if told.cold else warm
     print(
-        f"{told.gigabytes:g} GB, median of {told.rounds} rounds, in turn, until on the disk;"
+        f"{told.gigabytes:g} GB, {'not ' * told.cold}in the page cache;"
+        f" median of {told.rounds} rounds, in turn, until on the disk;"
         f" load before {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors"
     )
     print(f"{'':10}{'time':>9}{'speed':>12}{'beside cp':>11}{'cutover':>10}{'helper':>9}")
@@ -91,7 +96,7 @@ def one_round(
 ) -> None:
     """Copy, save, check and restore once; look at memory, and compare, where there are `peaks` to note."""
     level(folder, place(source))
-    warm(place(source))
+    ready(place(source))
     times["cp"].append(
         timed(folder, lambda: run("cp", "-a", "--sparse=auto", f"{place(source)}/.", str(folder / "cp")))
     )
@@ -101,10 +106,7 @@ def one_round(
     with volume() as target:
         for name in FIGURES[1:]:
             level(folder, place(source))
-            if name == "save":
-                warm(place(source))
-            else:
-                warm(archive)
+            ready(place(source) if name == "save" else archive)
             if name == "restore":
                 facts["volume"] = target
             facts["do"] = name
@@ -214,6 +216,14 @@ def high_water(pid: int) -> float:
 def warm(folder: Path) -> None:
     """Read everything once."""
     run("sh", "-c", 'find "$0" -type f -exec cat {} + >/dev/null', str(folder))
+
+
+def cool(_: Path) -> None:
+    """Have no file in the page cache."""
+    Path("/proc/sys/vm/drop_caches").write_text("3\n")
+
+
+ready = warm
 
 
 def run(*argv: str) -> None:
