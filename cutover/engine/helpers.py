@@ -23,6 +23,7 @@ from docker.types import LogConfig
 
 from cutover.clock import Deadline
 from cutover.engine.daemon import Daemon
+from cutover.engine.reservation import LABEL as GPU_CHECK_LABEL
 from cutover.engine.translate import translated
 from cutover.errors import EngineError
 
@@ -34,6 +35,7 @@ _CHUNK = 65536
 ALREADY_AT_IT = 409
 GONE_S = 10.0
 POLL_S = 0.02
+ABOUT_TO_START_S = 1.0
 CPU_SHARES = 8192
 """Eight times a container's usual share: a helper does little, and that in time."""
 
@@ -197,6 +199,31 @@ def remove_helpers(daemon: Daemon, project: str) -> int:
     for container_id in found:
         remove_helper(daemon, container_id)
     return len(found)
+
+
+def remove_unstarted(daemon: Daemon, project: str) -> list[str]:
+    """Remove a project's helpers that were made and never started, for who made them died; return their names.
+
+    One that runs ends with its cutover, one that never ran does not. Who is about to be started is seen once only.
+    Those with which a GPU reservation was tried go too, whatever project they were for: none of them ever runs.
+    """
+    found = _unstarted(daemon, project)
+    if not found:
+        return []
+    time.sleep(ABOUT_TO_START_S)
+    left = _unstarted(daemon, project)
+    for container_id in found.keys() & left.keys():
+        remove_helper(daemon, container_id)
+    return sorted(left[i] for i in found.keys() & left.keys())
+
+
+def _unstarted(daemon: Daemon, project: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    with translated("Listing helper containers"):
+        for labels in ([f"{PROJECT_LABEL}={project}", ROLE_LABEL], [GPU_CHECK_LABEL]):
+            made = daemon.api.containers(all=True, filters={"label": labels, "status": "created"})
+            found |= {entry["Id"]: entry["Names"][0].lstrip("/") for entry in made}
+    return found
 
 
 def remove_helper(daemon: Daemon, container_id: str) -> None:

@@ -1,4 +1,4 @@
-"""What a killed cutover leaves half written: temporary files beside the project's own, and in its state folder."""
+"""What a killed cutover leaves: half-written files in the project and its state folder; helpers never started."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from cutover.engine.helpers import remove_unstarted
 from cutover.files import sweep
 from cutover.flow.override_world import FOLDER
 from cutover.flow.runs import Runs
@@ -13,7 +14,9 @@ from cutover.flow.session import Session
 
 
 def clear_debris(session: Session, runs: Runs) -> None:
-    """Remove temporary files of cutovers that are dead, and tell it. The project's lock is held."""
+    """Remove temporary files and helpers of cutovers that are dead, and tell it. The project's lock is held."""
+    for name in remove_unstarted(session.daemon, runs.folder.name):
+        session.observer_note(f"a helper of a cutover that was killed is removed, which never ran: {name}")
     for folder in dict.fromkeys(_folders(session, runs)):
         for path in sweep(folder):
             session.observer_note(f"half a file of a cutover that was killed is removed: {path}")

@@ -56,7 +56,7 @@ def edge_plan(session: Session, state: ObservedState, request: SwapRequest, move
     assert state.edge_image is not None
     settings = session.settings.edge
     with ThreadPoolExecutor(max_workers=1) as pool:
-        surveyed = pool.submit(survey, session.daemon, state.edge_image)
+        surveyed = pool.submit(survey, session.daemon, state.project, state.edge_image)
         modes = {port: mode_of(session, request, moves, port) for port in {m.binding.host_port for m in moves}}
         found = surveyed.result()
     return EdgePlan(

@@ -108,7 +108,7 @@ def _as_configured(port: EdgePort, settings: Edge) -> EdgePort:
 
 def edge_context(session: Session, record: EdgeRecord) -> Context:
     """Return what the steps of the edge share, where no swap runs: green is what the edge serves."""
-    redirect = session.daemon.address.local and survey(session.daemon, record.image).refusal is None
+    redirect = session.daemon.address.local and survey(session.daemon, record.project, record.image).refusal is None
     stats = face_stats(session, record)
     active = next(iter(stats), next(iter(record.slots), Slot.A))
     serving = record.slots.get(active) or next(iter(record.slots.values()))

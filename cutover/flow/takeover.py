@@ -209,12 +209,12 @@ class Survey:
     external_blocked: str | None = None
 
 
-def survey(daemon: Daemon, image: str) -> Survey:
+def survey(daemon: Daemon, project: str, image: str) -> Survey:
     """Find out whether ports can be taken over here, by trying everything but the act."""
     refusal = "the Engine is on another host" if not daemon.address.local else _refusal(surroundings(daemon))
     if refusal is None and daemon.image_id(image) is None:
         refusal = f"there is no image {image}"
-    return Survey(refusal) if refusal is not None else _tried(Site(daemon, "try", image))
+    return Survey(refusal) if refusal is not None else _tried(Site(daemon, project, image))
 
 
 def _refusal(around: Surroundings) -> str | None:

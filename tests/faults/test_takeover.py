@@ -149,7 +149,7 @@ def test_a_port_on_one_address_is_redirected_there_and_nowhere_else(world, edge_
 def test_whether_it_can_be_done_is_known_beforehand_and_soon(world, edge_image):
     """By trying all of it but the act."""
     began = time.monotonic()
-    assert survey(world.daemon, edge_image).refusal is None
+    assert survey(world.daemon, world.project, edge_image).refusal is None
     assert time.monotonic() - began < 5
-    assert survey(world.daemon, "no/such:image").refusal == "there is no image no/such:image"
+    assert survey(world.daemon, world.project, "no/such:image").refusal == "there is no image no/such:image"
     assert world.traces() == []

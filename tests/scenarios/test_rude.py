@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.scenarios.rig import ended
+from tests.scenarios.rig import IMAGE, ended
 
 pytestmark = pytest.mark.engine
 
@@ -176,3 +176,25 @@ def test_no_secret_in_the_plan(rig):
         assert told.code == 0, told
         assert "hunter2-canary" not in told.out + told.err
         assert str(rig.http) in told.out
+
+
+def test_helpers_that_were_never_started(rig):
+    """Their cutover was killed between making and starting them; `recover` takes them away, and no one else's."""
+    ours, gpu, other = (f"{rig.project}-{name}" for name in ("ours", "gpu", "other"))
+    labels = {
+        ours: (f"io.cutover.project={rig.project}", "io.cutover.helper=ask"),
+        gpu: ("cutover.gpu-check=try",),
+        other: (f"io.cutover.project={rig.project}x", "io.cutover.helper=ask"),
+    }
+    for name, words in labels.items():
+        given = [f"--label={word}" for word in words]
+        subprocess.run(["docker", "create", "--name", name, *given, IMAGE], check=True, capture_output=True)
+    try:
+        told = rig.cutover("recover")
+        ask = ["docker", "ps", "-a", "--format={{.Names}}"]
+        asked = subprocess.run(ask, capture_output=True, text=True, check=True)
+        assert told.code == 0, told
+        assert [name for name in labels if name in asked.stdout.split()] == [other]
+        assert ours in told.err
+    finally:
+        subprocess.run(["docker", "rm", "-f", *labels], check=False, capture_output=True)

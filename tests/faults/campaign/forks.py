@@ -90,7 +90,11 @@ def run(args: list[str], folder: Path, environ: dict[str, str], fault: Fault = N
         os.close(told)
         _be(args, (folder, *says), environ, fault, tell)
     os.close(tell)
-    labels = _heard(child, told, fault, began, timeout_s)
+    try:
+        labels = _heard(child, told, fault, began, timeout_s)
+    except BaseException:  # the campaign is told to stop: what is under way would make containers behind its back
+        kill_all(child)
+        raise
     _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)
     seconds = time.monotonic() - began
