@@ -193,7 +193,7 @@ def test_a_damaged_backup_empties_no_volume(stack, engine):
     before = inside(stack, LOOK)
     made = backup(stack, "--volume", "data", "--stop")
     stack.wait_answer("old")
-    (file,) = (stack.folder / ".cutover" / stack.project / "backups" / made["id"]).rglob("data.tar.zst")
+    (file,) = (stack.folder / ".cutover" / stack.project / "backups" / made["id"]).rglob("*_data.tar.zst")
     content = bytearray(file.read_bytes())
     content[-9] ^= 1
     file.write_bytes(content)

@@ -105,6 +105,7 @@ def test_a_death_over_a_request(edge):
     """What only reads is asked again of the other colour; what may change something gets a 502, and is counted."""
     edge.face.switch(Slot.B)
     assert edge.ask("/hang-up", "POST", b"x")[0] == 502
+    wait(lambda: edge.world.blue.logs().count(b"POST /hang-up") > 0, 5)  # the Engine writes it when it comes to it
     assert edge.world.blue.logs().count(b"POST /hang-up") == 1
     assert edge.world.green.logs().count(b"POST /hang-up") == 0
     lost = edge.face.stats()[HTTP].slots[Slot.B]
