@@ -98,9 +98,9 @@ def run(args: list[str], folder: Path, environ: dict[str, str], fault: Fault = N
     _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)
     seconds = time.monotonic() - began
-    out, err = (path.read_text(errors="replace") for path in says)
+    out, err = (path.read_text(errors="replace") if path.exists() else "" for path in says)
     for path in says:
-        path.unlink()
+        path.unlink(missing_ok=True)  # one that was killed in its first moments has said nothing
     return Ended(code, out, err, tuple(labels.splitlines()), seconds)
 
 
