@@ -172,10 +172,11 @@ class Rig:
         self.compose("up", "-d", "old")
         self.wait_answer("old")
 
-    def nothing_to_do(self) -> bool:
-        """Say whether `docker compose up -d --dry-run` would leave everything as it is."""
+    def nothing_to_do(self, *, may_start: bool = False) -> bool:
+        """Say whether `docker compose up -d --dry-run` would leave all as it is, but for starts where those may be."""
         told = self.compose("up", "-d", "--dry-run", "old", *(["new"] if self.container("new") else [])).stderr
-        return not any(word in told for word in ("Recreat", "Creat", "Starting", "Started", "Stopp", "Remov"))
+        words = ["Recreat", "Creat", "Stopp", "Remov", *([] if may_start else ["Starting", "Started"])]
+        return not any(word in told for word in words)
 
     def container(self, service: str) -> dict | None:
         """Return the inspected container of a service."""

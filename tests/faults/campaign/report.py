@@ -156,7 +156,7 @@ has one number after the other kept in a volume, and another asks over ZeroMQ. S
   stood or the swap is done, and nowhere else;
 - every number that was acknowledged is in the volume, once, from whoever acknowledged it (*data lost*: one is not;
   *stuck*: anything else of this list);
-- every fourth time: `docker compose up` would change nothing.
+- every fourth time: `docker compose up` would make nothing anew.
 
 *Recover* is the time of `cutover recover` without Python's own start (about 0.5 s); *without starts*, less the starts
 of containers in it (counted by the Engine's events), each at what a bare `docker start` took to its first answer when

@@ -239,7 +239,7 @@ class World:
         assert self.rig.leftovers() == [], self.rig.leftovers()
         assert holder_of(self.rig.folder / ".cutover", self.rig.project) is None, "the lock is held"
         if closely and self.rig.container("old"):
-            assert self.rig.nothing_to_do(), "docker compose up would change something"
+            assert self.rig.nothing_to_do(may_start=True), "docker compose up would make something anew"
         return serving
 
     def see_nothing_left(self) -> None:
