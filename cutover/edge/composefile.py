@@ -20,7 +20,8 @@ INSIDE = "/run/cutover"
 """Where the containers see the state folder of their generation."""
 PROJECT_LABEL = "io.cutover.project"
 GENERATION_LABEL = "io.cutover.edge"
-GRACE_S = 10
+GRACE_S = 2
+"""HAProxy ends at once, the broker within a second. As PID 1, neither hears SIGTERM before it has started."""
 NOTHING = '""'
 PROXIES = tuple(
     name for kind in ("http", "https", "ftp", "no", "all") for name in (f"{kind.upper()}_PROXY", f"{kind}_proxy")

@@ -165,14 +165,15 @@ def test_drill(engine, edge_image, tmp_path, strategy):
                 swapped(made, number)
                 made.see(made.names[number + 1])
             for number in (2, 1, 0):
-                silent_s, took_s = _walked(rig, tmp_path, way)
+                silent_s, failed, took_s = _walked(rig, tmp_path, way)
+                assert failed == 0 or strategy != "edge" or (way, number) == ("rollback.sh", 0), failed
                 made.see(made.names[number])
                 assert made.swaps() == number
-                rows.append((strategy, way, number + 1, took_s, silent_s))
+                rows.append((strategy, way, number + 1, took_s, silent_s, failed))
         swapped(made, 0)  # it goes on as if nothing had been
-    print("strategy  way               run  took s  silent s")  # noqa: T201
+    print("strategy  way               run  took s  silent s  failed")  # noqa: T201
     for row in rows:
-        print("{:<9} {:<17} {:>3} {:>7.2f} {:>9.2f}".format(*row))  # noqa: T201
+        print("{:<9} {:<17} {:>3} {:>7.2f} {:>9.2f} {:>7}".format(*row))  # noqa: T201
 
 
 def swapped(made, number):
@@ -185,18 +186,18 @@ def swapped(made, number):
 
 
 def _walked(rig, folder, way):
-    """Go back from the newest run that stands; return the longest silence and how long it took, in seconds."""
+    """Go back from the newest run that stands; return the longest silence, what failed, and how long it took."""
     began = time.monotonic()
     if way == "rollback.sh":
         standing = [r["run"] for r in rig.cutover("history", "--json").json["runs"] if r["result"] == "done"]
         began = time.monotonic()
         said = run_script(rig, folder, script=script_of(rig, standing[-1]))
         assert said.code == 0, said
-        return said.silent_s, time.monotonic() - began
+        return said.silent_s, said.failed, time.monotonic() - began
     with Watched(rig.http) as watched:
         told = rig.cutover("rollback")
     assert told.code == 0, told
-    return watched.longest_s, time.monotonic() - began
+    return watched.longest_s, watched.failed, time.monotonic() - began
 
 
 def test_an_edge_that_does_not_listen(engine, edge_image, tmp_path):

@@ -24,12 +24,13 @@ TOOLS = (
 
 @dataclass(frozen=True)
 class Said:
-    """What the script gave, and how long the legacy HTTP port was silent meanwhile (seconds)."""
+    """What the script gave; how long the legacy HTTP port was silent meanwhile (seconds), how many asked in vain."""
 
     code: int
     out: str
     err: str
     silent_s: float
+    failed: int
 
     def __repr__(self) -> str:
         """Show all of it, as a person would want to read it in a failed assertion."""
@@ -59,7 +60,7 @@ def run_script(rig: Rig, folder: Path, *options: str, script: Path | None = None
     command += ["sh", str(script or script_of(rig)), *options]
     with Watched(rig.http) as watched:
         done = subprocess.run(command, cwd="/", capture_output=True, text=True, check=False, timeout=180)
-    return Said(done.returncode, done.stdout, done.stderr, watched.longest_s)
+    return Said(done.returncode, done.stdout, done.stderr, watched.longest_s, watched.failed)
 
 
 @dataclass

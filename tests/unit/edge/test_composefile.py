@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from cutover.edge.composefile import EdgeFile, Part, generation_of, render, service_name
+from cutover.edge.broker.broker import LEAVE_S
+from cutover.edge.composefile import GRACE_S, EdgeFile, Part, generation_of, render, service_name
 from cutover.edge.shape import EdgePort, Mode
 from cutover.errors import UsageError
 from cutover.model import PortBinding, Protocol
@@ -52,7 +53,7 @@ services:
     command: ["haproxy", "-W", "-db", "-f", "/run/cutover/haproxy/haproxy.cfg"]
     user: "1000:1001"
     restart: unless-stopped
-    stop_grace_period: 10s
+    stop_grace_period: 2s
     read_only: true
     cap_drop: ["ALL"]
     security_opt: ["no-new-privileges:true"]
@@ -163,3 +164,8 @@ def test_what_no_file_can_say_is_refused(change: dict[str, Any], reference: str)
 def test_a_file_tells_its_generation(content: bytes, generation: int | None) -> None:
     """And a file of somebody else tells none, so that nobody writes over it."""
     assert generation_of(content, "demo") == generation
+
+
+def test_the_broker_has_time_to_leave_and_a_start_that_is_cut_short_is_soon_gone() -> None:
+    """A recovery takes 5 s at most, and each of two containers may be stopped before it hears SIGTERM."""
+    assert LEAVE_S < GRACE_S <= 2
