@@ -47,8 +47,9 @@ class Facts:
     """One run: its plan, where everything is, and what there was before.
 
     `files` are those that the swap edits, `copies` all that were saved. `edge_files` is what a standing edge is to
-    start with, if it does not do as it is told. `environment` holds the variables that the files took from the shell.
-    `pinned` is what green was made from, as an override, where no file says it.
+    start with, if it does not do as it is told. `environment` holds the variables that the files took from the shell;
+    `unsettable` those of them that some shells do not let anybody set. `pinned` is what green was made from, as an
+    override, where no file says it.
     """
 
     plan: Plan
@@ -65,6 +66,7 @@ class Facts:
     edge_file: Path | None = None
     tls: Mapping[str, str] = field(default_factory=dict)
     environment: Path | None = None
+    unsettable: Mapping[str, str] = field(default_factory=dict)
     pinned: Path | None = None
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from importlib.resources import files as resources
 from pathlib import Path
@@ -27,6 +27,8 @@ from cutover.model import Colour, Container
 
 ENVIRONMENT, PINNED = "environment.sh", "green.yml"
 """Beside the saved files, whose folder holds secrets and is private anyhow."""
+UNSETTABLE = {"BASHOPTS", "BASH_VERSINFO", "EUID", "GROUPS", "PPID", "SHELLOPTS", "UID"}
+"""Names that bash, which is `sh` on some systems, sets itself: none of them holds a secret."""
 TLS = ("DOCKER_TLS_VERIFY", "DOCKER_TLS", "DOCKER_CERT_PATH", "DOCKER_CONFIG")
 
 
@@ -47,7 +49,10 @@ def facts_of(ctx: Context) -> Facts:
     plan, saved = ctx.plan, backup.load(ctx.backup_folder)
     after = {e.path: e.after_sha256 for e in plan.edits}
     kept = tuple(Kept(s.path, s.copy, s.state, after.get(s.path, "")) for s in saved)
+    variables = _variables(ctx)
     green, blue = ctx.need(Colour.GREEN), ctx.find(Colour.BLUE)
+    environment, pinned_file = _environment(ctx, variables), _pinned(ctx, green)
+    made = (Kept(p, p, read_state(p)[1]) for p in (environment, pinned_file) if p)
     return Facts(
         plan=plan,
         version=__version__,
@@ -58,12 +63,13 @@ def facts_of(ctx: Context) -> Facts:
         green=_was(green),
         blue=_was(blue) if blue else Was(),
         files=tuple(k for k in kept if k.after),
-        copies=kept,
+        copies=(*kept, *made),
         edge_files=tuple(_edge_files(ctx)),
         edge_file=edge_file(ctx.stack.source.folder, plan.project) if plan.edge else None,
         tls={} if ctx.stack.address.context else {n: v for n in TLS if (v := os.environ.get(n))},
-        environment=_environment(ctx),
-        pinned=_pinned(ctx, green),
+        environment=environment,
+        unsettable={n: v for n, v in variables.items() if n in UNSETTABLE},
+        pinned=pinned_file,
     )
 
 
@@ -78,15 +84,19 @@ def _was(container: Container) -> Was:
     )
 
 
-def _environment(ctx: Context) -> Path | None:
-    """Keep the variables that the files take from this process: whoever rolls back has another shell."""
+def _variables(ctx: Context) -> dict[str, str]:
+    """Return the variables that the files take from this process: whoever rolls back has another shell."""
     asked = ctx.stack.ask("config", "--variables", profiles=("*",))
     words = (line.split() for line in asked.stdout.splitlines()[1:]) if asked.returncode == 0 else ()
     names = sorted({w[0] for w in words if w and w[0].isidentifier() and w[0] in os.environ})
-    if not names:
+    return {name: os.environ[name] for name in names}
+
+
+def _environment(ctx: Context, variables: Mapping[str, str]) -> Path | None:
+    lines = [f"export {name}={quoted(value)}\n" for name, value in variables.items() if name not in UNSETTABLE]
+    if not lines:
         return None
     place = ctx.backup_folder / ENVIRONMENT
-    lines = (f"export {name}={quoted(os.environ[name])}\n" for name in names)
     write_atomic(place, os.fsencode("".join(lines)), mode=0o600)
     return place.absolute()
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cutover.edge.redirect import table_name
+from cutover.engine.address import DEFAULT_SOCKET
 from cutover.engine.wayout import forgetting
 from cutover.flow.lock import compose_lock
 from cutover.flow.plan import Plan
@@ -56,12 +57,21 @@ def pinned(config: Mapping[str, Any], green: Container, plan: Plan) -> bytes:
             service[name] = [_literal(word) for word in config[key]]
     pairs = (text.partition("=") for text in config.get("Env") or ())
     service["environment"] = {name: _literal(value) for name, _, value in pairs}
-    lines = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in service.items()]
+    lines = [f"  {_yaml(key)}: {_yaml(value)}" for key, value in service.items()]
     if {m.binding for m in plan.moves} != set(green.wanted) or any(
         m.binding.target != m.blue_target for m in plan.moves
     ):
-        lines.append(f'  "ports": !override {json.dumps([str(b) for b in green.wanted])}')
-    return "\n".join(["services:", f" {json.dumps(plan.green)}:", *lines, ""]).encode()
+        lines.append(f'  "ports": !override {_yaml([str(b) for b in green.wanted])}')
+    return "\n".join(["services:", f" {_yaml(plan.green)}:", *lines, ""]).encode()
+
+
+def _yaml(value: str | list[str] | dict[str, str]) -> str:
+    """Return YAML in ASCII. JSON is YAML but for its pairs of escapes where a character has more than 16 bits."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_yaml(k)}: {_yaml(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_yaml, value)) + "]"
+    return '"' + "".join(json.dumps(c)[1:-1] if c <= "\uffff" else f"\\U{ord(c):08x}" for c in value) + '"'
 
 
 def _literal(text: str) -> str:
@@ -178,12 +188,32 @@ def _constants(facts: Facts) -> Iterator[str]:
 
 
 def _docker(facts: Facts) -> Iterator[str]:
-    address, source = facts.address, facts.source
-    engine = f"--context {quoted(address.context)}" if address.context else f"--host {quoted(address.url)}"
+    docker = _docker_word(facts)
     for name, value in sorted(facts.tls.items()):
         yield f"export {name}={quoted(value)}"
-    yield from ("# The Engine and the project that the swap worked with.", f'd() {{ docker {engine} "$@"; }}', "")
+    yield from ("# The Engine and the project that the swap worked with.", f'd() {{ {docker} "$@"; }}', "")
+    yield "compose() ("
+    if facts.environment:
+        yield "    # shellcheck source=/dev/null"
+        yield f"    . {quoted(facts.environment)} # what the files took from the shell of the swap"
+    env = "env " if facts.unsettable else ""
     words = [
+        *(f"{name}={quoted(value)}" for name, value in sorted(facts.unsettable.items())),
+        f"{docker} compose",
+        *_compose_words(facts),
+    ]
+    yield from (f"    {line}" for line in [f"exec {env}{words[0]} \\", *(f"    {w} \\" for w in words[1:]), '    "$@"'])
+    yield from (")", "")
+
+
+def _docker_word(facts: Facts) -> str:
+    address = facts.address
+    return f"docker --context {quoted(address.context)}" if address.context else f"docker --host {quoted(address.url)}"
+
+
+def _compose_words(facts: Facts) -> list[str]:
+    source = facts.source
+    return [
         *(f"--file={quoted(f)}" for f in source.files),
         *([f"--file={quoted(facts.pinned)}"] if facts.pinned else []),
         *(f"--profile={quoted(p)}" for p in source.profiles),
@@ -191,14 +221,6 @@ def _docker(facts: Facts) -> Iterator[str]:
         f"--project-name={quoted(facts.plan.project)}",
         f"--project-directory={quoted(source.folder)}",
     ]
-    yield "compose() ("
-    if facts.environment:
-        yield "    # shellcheck source=/dev/null"
-        yield f"    . {quoted(facts.environment)} # what the files took from the shell of the swap"
-    yield from (
-        f"    {line}" for line in [f"exec docker {engine} compose \\", *(f"    {w} \\" for w in words), '    "$@"']
-    )
-    yield from (")", "")
 
 
 # -- what differs by strategy ------------------------------------------------------------------------------------------
@@ -217,6 +239,11 @@ def _about_files(facts: Facts) -> Iterator[str]:
     yield "# -- this run " + "-" * 107
     yield ""
     yield from _function("see_files", [*copies, *edited])
+    if facts.pinned:
+        sees = (
+            'compose config --quiet || refuse "Compose does not take the files" "mend what it says, then again: sh $0"'
+        )
+        yield from _function("see_model", [sees])
     yield from _function("files_back", map(_put_back, facts.files))
     if facts.stands:
         yield from _function("edge_files_back", map(_put_back, facts.edge_files))
@@ -247,24 +274,26 @@ def _by_hand(facts: Facts) -> Iterator[str]:
     plan = facts.plan
     labels = [f"com.docker.compose.project={plan.project}", f"com.docker.compose.service={plan.blue}"]
     edge = [f"io.cutover.project={plan.project}", "io.cutover.edge"]
-    stop = [] if facts.stands or facts.rolls else [f"docker stop {_found(labels)}"]
+    usual = facts.address.context is None and facts.address.url == DEFAULT_SOCKET
+    docker = "docker" if usual else _docker_word(facts)
+    stop = [] if facts.stands or facts.rolls else [f"{docker} stop {_found(docker, labels)}"]
     lines = [
         "by hand, if calling this again does not help:",
         *(f"  cp {quoted(k.copy)} {quoted(k.path)}" for k in facts.files),
         *(f"  {line}" for line in stop),
-        *([f"  docker rm -f {_found(edge)}"] if facts.adopts else []),
-        f"  docker network disconnect -f {quoted(plan.park_network)} {quoted(facts.green.name)}    # where it is on it",
-        f"  cd {quoted(facts.source.folder)}",
-        f"  docker compose -p {quoted(plan.project)} up -d --no-deps {quoted(plan.green)}",
-        *([f"  docker restart {_found(edge)}"] if facts.stands else []),
+        *([f"  {docker} rm -f {_found(docker, edge)}"] if facts.adopts else []),
+        f"  {docker} network disconnect -f {quoted(plan.park_network)} {quoted(facts.green.name)}  # if it is on it",
+        *([f"  . {quoted(facts.environment)}"] if facts.environment else []),
+        f"  {docker} compose {' '.join(_compose_words(facts))} up -d --no-deps {quoted(plan.green)}",
+        *([f"  {docker} restart {_found(docker, edge)}"] if facts.stands else []),
         "docs/runbook.md has more",
     ]
     yield from _function("by_hand", [f"say {quoted(line)}" for line in lines])
 
 
-def _found(labels: list[str]) -> str:
+def _found(docker: str, labels: list[str]) -> str:
     filters = " ".join(f"--filter label={quoted(label)}" for label in labels)
-    return f"$(docker ps -aq {filters})"
+    return f"$({docker} ps -aq {filters})"
 
 
 def _main(facts: Facts) -> Iterator[str]:
@@ -274,12 +303,14 @@ def _main(facts: Facts) -> Iterator[str]:
         for m in plan.moves
         if m.binding.protocol is Protocol.TCP
     ]
-    bring = ["see_edge", "have_green", "wait_healthy", "give_back"] if facts.stands else ["give_back", "wait_healthy"]
+    bring = ["have_edge", "have_green", "wait_healthy", "give_back"] if facts.stands else ["give_back", "wait_healthy"]
     steps = [
+        "see_place",
         "see_alone",
         "see_newest",
         "see_engine",
         "see_files",
+        *(["see_model"] if facts.pinned else []),
         "see_green",
         "files_back",
         *bring,
@@ -303,7 +334,7 @@ def _main(facts: Facts) -> Iterator[str]:
         "done",
         "",
         "trap 'broke_off $?' EXIT",
-        "trap 'exit 130' INT TERM",
+        "trap 'exit 130' HUP INT TERM",
         f"say {quoted(f'back to {plan.green} in project {plan.project} (run {facts.folder.name})')}",
         *steps,
     ]

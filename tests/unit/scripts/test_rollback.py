@@ -43,6 +43,17 @@ def test_the_newest_run(stack: Path) -> None:
     assert call(stack, "--dry-run").stdout.endswith("--dry-run\n")
 
 
+def test_the_newest_went_back(stack: Path) -> None:
+    """Whoever calls it wants green back: it says that another run stands, and does not go further back by itself."""
+    runs = stack / ".cutover" / "shop"
+    (runs / "20260302T120000.000-0001" / "journal.jsonl").write_text('{"kind":"result","result":"rolled_back"}\n')
+    told = call(stack)
+    assert (told.returncode, told.stdout) == (1, "")
+    assert "sh ./.cutover/shop/20260301T120000.000-ab12/rollback.sh" in told.stderr
+    (runs / "20260301T120000.000-ab12" / "journal.jsonl").write_text('{"kind":"result","result":"refused"}\n')
+    assert call(stack).stdout == "shop/20260302T120000.000-0001\n"
+
+
 def test_several_projects(stack: Path) -> None:
     """It does not choose between them."""
     left(stack, "other", "20260304T120000.000-0003")

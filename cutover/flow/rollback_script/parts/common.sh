@@ -1,6 +1,6 @@
 export LC_ALL=C
 umask 077
-dry='' overwrite='' changed='' made='' green=''
+dry='' overwrite='' changed='' made='' green='' new=''
 
 # -- what a person sees ------------------------------------------------------------------------------------------------
 
@@ -22,7 +22,8 @@ refuse() {
 
 broke_off() {
     code=$1
-    [ "$code" -ne 0 ] && [ "$code" -ne 2 ] || exit "$code"
+    [ ! "$new" ] || rm -f -- "$new"
+    [ "$code" -ne 0 ] || exit 0
     say "rollback.sh: it broke off (exit code $code); look at the last lines above, mend that, and call it again:" \
         "what is done already is left alone" >&2
     [ ! "$changed" ] || by_hand >&2
@@ -46,6 +47,13 @@ compose_does() {
 
 # -- before anything is changed ----------------------------------------------------------------------------------------
 
+# A copy of the project's folder is not the project.
+see_place() {
+    case $0 in */*) here=${0%/*} ;; *) here=. ;; esac
+    [ "$(cd "$here" && pwd -P)" = "$(cd "$RUN" 2>/dev/null && pwd -P)" ] ||
+        refuse "this is a copy: it belongs to $RUN" "sh $RUN/rollback.sh"
+}
+
 see_alone() {
     if ! command -v flock >/dev/null; then
         say "note: there is no flock here, so nobody sees whether a cutover runs"
@@ -55,8 +63,13 @@ see_alone() {
             "wait for it; or interrupt it, it goes back by itself: kill -INT PID (cutover status says which)"
         if [ -e "$COMPOSE_LOCK" ]; then
             exec 8<"$COMPOSE_LOCK"
-            flock -w 60 8 || refuse "a docker compose of a cutover that was killed still works on project $PROJECT" \
-                "wait for it, or end it: fuser -v $COMPOSE_LOCK" "then again: sh $0"
+            end=$(($(seconds) + 60))
+            until flock -n 8; do # not every flock can wait
+                [ "$(seconds)" -lt "$end" ] ||
+                    refuse "a docker compose of a cutover that was killed still works on project $PROJECT" \
+                        "wait for it, or end it: fuser -v $COMPOSE_LOCK" "then again: sh $0"
+                moment
+            done
             exec 8<&-
         fi
     fi
@@ -90,8 +103,9 @@ see_newest() {
 }
 
 see_engine() {
-    d version >/dev/null 2>&1 || refuse "no Docker Engine answers" "start it, then again: sh $0"
-    compose version >/dev/null 2>&1 || refuse "docker has no Compose v2" "install docker-compose-plugin, then again"
+    d version >/dev/null 2>&1 || refuse "no Docker Engine answers" "start it, then again: sh $0" \
+        "if the Engine runs: docker version says what it lacks (a context is known to the user who swapped)"
+    d compose version >/dev/null 2>&1 || refuse "docker has no Compose v2" "install docker-compose-plugin, then again"
 }
 
 # -- files -------------------------------------------------------------------------------------------------------------
@@ -109,6 +123,7 @@ check_copy() {
 
 # check_file PATH COPY BEFORE AFTER: what somebody edited since the swap is not thrown away unasked
 check_file() {
+    [ ! -d "$1" ] || refuse "$1 is a folder now" "mv $1 $1.away" "then again: sh $0"
     found=$(sum "$1")
     case $found in
     "$3" | "$4" | '') return 0 ;;
@@ -139,6 +154,7 @@ put_back() {
     [ "$(id -u):$(id -g)" = "$5:$6" ] || chown "$5:$6" "$new"
     chmod "$4" "$new"
     mv -f -- "$new" "$place"
+    new=''
     sync
 }
 
@@ -188,6 +204,12 @@ see_image() {
     [ "$(fact_of_image "$IMAGE_ID")" = "$IMAGE_ID" ] || refuse "the image that $GREEN ran is gone: $IMAGE ($IMAGE_ID)" \
         "pull or build it again; or, where a backup has it: ls $RUNS/backups/*/images; zstd -dc FILE | docker load" \
         "then again: sh $0"
+    case $IMAGE in
+    *@*)
+        [ "$(fact_of_image "$IMAGE")" = "$IMAGE_ID" ] || refuse "$IMAGE is not known by its digest any more" \
+            "docker pull $IMAGE" "then again: sh $0"
+        ;;
+    esac
 }
 
 fact_of_image() { d image inspect --format '{{.Id}}' "$1" 2>/dev/null || true; }
@@ -207,6 +229,7 @@ wait_healthy() {
     while :; do
         case $(fact "$green" '{{.State.Status}}')/$(health "$green") in
         running/none | running/healthy) return 0 ;;
+        paused/*) docker_does unpause "$(name_of "$green")" ;;
         exited/* | dead/* | /*) refuse "$GREEN does not run" "docker logs $(name_of "$green")" ;;
         esac
         [ "$(seconds)" -lt "$end" ] || refuse "$GREEN is not healthy after $READY_S s" "docker logs $(name_of "$green")"
@@ -272,7 +295,8 @@ finish() {
         say "dry run: nothing was changed"
         return 0
     fi
-    [ -e "$MARK" ] || printf 'rolled back by rollback.sh, %s, user %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$(id -un)" >"$MARK"
+    { [ -e "$MARK" ] || printf 'rolled back by rollback.sh, %s, user %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$(id -un)" >"$MARK"; } ||
+        say "note: without $MARK cutover does not know of it"
     if [ "$changed" ]; then
         say "done: $GREEN serves (container $(name_of "$green")), ports $PORTS"
     else

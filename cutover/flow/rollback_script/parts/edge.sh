@@ -22,11 +22,14 @@ edge_does() {
     tell "$1"
 }
 
-see_edge() {
+see_generation() {
     for container in $(d ps -q --no-trunc --filter "label=io.cutover.project=$PROJECT" --filter label=io.cutover.edge); do
         is_among "$container" "$(edge_ids)" || refuse "the edge was upgraded since this swap" "cutover rollback $RUN_ID" \
             "or take the edge away by hand: the first lines of $EDGE_FILE say how"
     done
+}
+
+have_edge() {
     if [ ! "$(edge_ids)" ]; then
         say "the edge is gone; Compose makes it again"
         edge_files_back
@@ -37,7 +40,10 @@ see_edge() {
     done
 }
 
-see_green() { [ "$(green_ids)" ] || see_image; }
+see_green() {
+    see_generation
+    [ "$(green_ids)" ] || see_image
+}
 
 # Green behind the edge has no port of its own: it has to run, and be healthy.
 have_green() {

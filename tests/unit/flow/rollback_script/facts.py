@@ -66,6 +66,7 @@ def of_each() -> dict[str, Facts]:
     stands = {"strategy": Strategy.EDGE, "edge": replace(EDGE, adopt=False, redirect=False)}
     exclusive = {"strategy": Strategy.EDGE, "edge": replace(EDGE, adopt=False, redirect=False, exclusive=True)}
     rolls = {"green": "old", "blue": "old", "rolls": GREEN.id, "images": ("shop:1", "shop:2")}
+    uid = {"UID": "1000"}
     context = EngineAddress("tcp://10.1.2.3:2376", "far away")
     said = ProjectFiles((FILE, FOLDER / "b c.yaml"), "shop", FOLDER, ("gpu",), (FOLDER / "prod.env",))
     was_there = Was("b" * 64, "shop-new-1", "shop:2", "sha256:6", "no", running=True)
@@ -73,7 +74,7 @@ def of_each() -> dict[str, Facts]:
     return {
         "relink": facts(),
         "recreate": facts(plan={"strategy": Strategy.RECREATE}, blue=was_there),
-        "options": facts(address=context, source=said, environment=RUN / "files" / "environment.sh"),
+        "options": facts(address=context, source=said, environment=RUN / "files" / "environment.sh", unsettable=uid),
         "roll": facts(plan=rolls),
         "roll-own-edit": facts(plan=rolls, files=(), pinned=RUN / "files" / "green.yml"),
         "adopt": facts(plan=by_edge),

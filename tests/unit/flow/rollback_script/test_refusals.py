@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -198,4 +199,37 @@ def test_options(site: Site, option: str, code: int) -> None:
 def test_another_folder(site: Site) -> None:
     """All of its paths are absolute: where it is called from does not matter."""
     assert replace(facts(), folder=site.run).folder.is_absolute()
+    assert site.call("--dry-run").returncode == 0
+
+
+def test_a_copy_of_the_project(site: Site) -> None:
+    """It is not the project: its script would roll back the original."""
+    copy = site.folder.parent / "copy"
+    shutil.copytree(site.folder, copy)
+    done = subprocess.run(
+        ["sh", copy / site.run.relative_to(site.folder) / "rollback.sh"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "this is a copy" in done.stderr
+    from_within = ["sh", "rollback.sh", "--dry-run"]
+    environment = {"PATH": f"{site.bin}:{os.environ['PATH']}"}
+    assert subprocess.run(from_within, cwd=site.run, env=environment, capture_output=True, check=False).returncode == 0
+
+
+def test_a_folder_in_the_place_of_the_file(site: Site) -> None:
+    """Nothing is moved into it."""
+    site.file.unlink()
+    site.file.mkdir()
+    done = site.call()
+    assert done.returncode == 1
+    assert "is a folder now" in done.stderr
+
+
+def test_a_flock_that_cannot_wait(site: Site) -> None:
+    """BusyBox's knows no -w."""
+    (site.state / "shop.lock").touch()
+    (site.state / "shop.compose.lock").touch()
+    flock = site.bin / "flock"
+    flock.write_text('#!/bin/sh\ncase "$*" in *w*) exit 1 ;; esac\n')
+    flock.chmod(0o755)
     assert site.call("--dry-run").returncode == 0

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from cutover.engine.address import EngineAddress
 from cutover.engine.stack import ProjectFiles
@@ -44,8 +45,8 @@ def test_no_shell_complains(tmp_path: Path, name: str, checker: list[str]) -> No
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def hostile() -> Facts:
-    """Return facts in which every name and path is hostile."""
+def hostile(folder: Path = Path("/srv")) -> Facts:
+    """Return facts in which every name and path is hostile; the run's folder lies in this one."""
     made = facts(plan={"green": HOSTILE, "blue": HOSTILE, "project": HOSTILE})
     path = FILE.parent / HOSTILE
     kept = replace(KEPT, path=path, copy=path)
@@ -56,15 +57,22 @@ def hostile() -> Facts:
         green=replace(GREEN, name=HOSTILE, image=HOSTILE, restart_policy=HOSTILE),
         files=(kept,),
         copies=(kept,),
-        folder=made.folder.parent / HOSTILE,
+        folder=folder / HOSTILE,
         tls={"DOCKER_CERT_PATH": HOSTILE},
     )
 
 
+def calling_compose(made: Facts) -> str:
+    """Return the function of a script that calls Compose, and a call."""
+    text = render(made).decode()
+    return text[text.index("compose() (") : text.index("\n)\n") + 3] + "compose version\n"
+
+
 def test_hostile_names_are_words(tmp_path: Path) -> None:
     """Quotes, newlines and substitutions in every name do nothing: a docker of ours sees them as they are."""
-    script, seen = tmp_path / "rollback.sh", tmp_path / "seen"
-    script.write_bytes(render(hostile()))
+    script, seen = tmp_path / HOSTILE / "rollback.sh", tmp_path / "seen"
+    script.parent.mkdir()
+    script.write_bytes(render(hostile(tmp_path)))
     docker = tmp_path / "docker"
     docker.write_text(f"#!/bin/sh\nfor word; do printf '%s\\0' \"$word\"; done >>{quoted(seen)}\n")
     docker.chmod(0o755)
@@ -72,6 +80,7 @@ def test_hostile_names_are_words(tmp_path: Path) -> None:
     done = subprocess.run(["sh", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done
     assert not (tmp_path / "pwned").exists()
+    subprocess.run(["sh", "-euc", calling_compose(hostile(tmp_path))], cwd=tmp_path, env=environment, check=True)
     words = seen.read_bytes().decode().split("\0")
     assert words[:3] == ["--context", HOSTILE, "version"]
     assert f"--file={FILE.parent / HOSTILE}" in words
@@ -88,6 +97,21 @@ def test_quoted(text: str) -> None:
     assert done.stdout == text
 
 
+def test_variables_that_bash_sets_itself(tmp_path: Path) -> None:
+    """They reach Compose all the same: where `sh` is bash, nobody can set them."""
+    docker = tmp_path / "docker"
+    docker.write_text('#!/bin/sh\necho "$UID $A"\n')
+    docker.chmod(0o755)
+    (tmp_path / "environment.sh").write_text("export A=1\n")
+    made = facts(environment=tmp_path / "environment.sh", unsettable={"UID": "4711"})
+    for shell in (["dash"], ["bash", "--posix"]):
+        environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        done = subprocess.run(
+            [*shell, "-euc", calling_compose(made)], env=environment, capture_output=True, text=True, check=True
+        )
+        assert done.stdout == "4711 1\n"
+
+
 def test_comments_end_where_their_line_ends() -> None:
     """What stands in a comment cannot leave it."""
     assert shown("a\nrm -rf /\x1b[2J\u2028b") == "a?rm -rf /?[2J?b"
@@ -97,14 +121,15 @@ def test_comments_end_where_their_line_ends() -> None:
 
 def test_pinned() -> None:
     """The override says what green was made from; a dollar sign stays one, other ports replace those of the file."""
-    config = {"Cmd": ["run", "$x"], "Entrypoint": None, "Env": ["A=b=$c", "LIST=1\n2"]}
+    config = {"Cmd": ["run", "$x"], "Entrypoint": None, "Env": ["A=b=$c", "LIST=1\n2", "FACE=\x7f\u2028\U0001f600"]}
     text = pinned(config, replace(CONTAINER, image="shop:1"), facts().plan).decode()
     name, lines = text.splitlines()[1], text.splitlines()[2:]
     assert json.loads(name.strip().rstrip(":")) == "old"
-    assert json.loads("{" + ",".join(lines) + "}") == {
+    assert YAML(typ="safe").load("{" + ",".join(lines) + "}") == {
         "image": "shop:1",
         "command": ["run", "$$x"],
-        "environment": {"A": "b=$$c", "LIST": "1\n2"},
+        "environment": {"A": "b=$$c", "LIST": "1\n2", "FACE": "\x7f\u2028\U0001f600"},
     }
+    assert text.isascii()
     fewer = replace(facts().plan, moves=facts().plan.moves[:1])
     assert '"ports": !override ["5570:5570", "127.0.0.1:6570:6570"]' in pinned(config, CONTAINER, fewer).decode()

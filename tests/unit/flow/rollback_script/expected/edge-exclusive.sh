@@ -84,9 +84,8 @@ blue_ids() { service_ids "$BLUE"; }
 
 by_hand() {
     say 'by hand, if calling this again does not help:'
-    say '  docker network disconnect -f 0-cutover-shop shop-old-1    # where it is on it'
-    say '  cd /srv/shop'
-    say '  docker compose -p shop up -d --no-deps old'
+    say '  docker network disconnect -f 0-cutover-shop shop-old-1  # if it is on it'
+    say '  docker compose --file=/srv/shop/compose.yaml --project-name=shop --project-directory=/srv/shop up -d --no-deps old'
     say '  docker restart $(docker ps -aq --filter label=io.cutover.project=shop --filter label=io.cutover.edge)'
     say 'docs/runbook.md has more'
 }
@@ -101,15 +100,16 @@ for option in "$@"; do
 done
 
 trap 'broke_off $?' EXIT
-trap 'exit 130' INT TERM
+trap 'exit 130' HUP INT TERM
 say 'back to old in project shop (run 20260301T120000.000-ab12)'
+see_place
 see_alone
 see_newest
 see_engine
 see_files
 see_green
 files_back
-see_edge
+have_edge
 have_green
 wait_healthy
 give_back

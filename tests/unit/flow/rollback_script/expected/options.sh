@@ -47,7 +47,8 @@ d() { docker --context 'far away' "$@"; }
 compose() (
     # shellcheck source=/dev/null
     . /srv/shop/.cutover/shop/20260301T120000.000-ab12/files/environment.sh # what the files took from the shell of the swap
-    exec docker --context 'far away' compose \
+    exec env UID=1000 \
+        docker --context 'far away' compose \
         --file=/srv/shop/compose.yaml \
         --file='/srv/shop/b c.yaml' \
         --profile=gpu \
@@ -91,10 +92,10 @@ other_ids() { blue_ids; } # who may have the ports of green
 by_hand() {
     say 'by hand, if calling this again does not help:'
     say '  cp /srv/shop/.cutover/shop/20260301T120000.000-ab12/files/00-compose.yaml /srv/shop/compose.yaml'
-    say '  docker stop $(docker ps -aq --filter label=com.docker.compose.project=shop --filter label=com.docker.compose.service=new)'
-    say '  docker network disconnect -f 0-cutover-shop shop-old-1    # where it is on it'
-    say '  cd /srv/shop'
-    say '  docker compose -p shop up -d --no-deps old'
+    say '  docker --context '"'"'far away'"'"' stop $(docker --context '"'"'far away'"'"' ps -aq --filter label=com.docker.compose.project=shop --filter label=com.docker.compose.service=new)'
+    say '  docker --context '"'"'far away'"'"' network disconnect -f 0-cutover-shop shop-old-1  # if it is on it'
+    say '  . /srv/shop/.cutover/shop/20260301T120000.000-ab12/files/environment.sh'
+    say '  docker --context '"'"'far away'"'"' compose --file=/srv/shop/compose.yaml --file='"'"'/srv/shop/b c.yaml'"'"' --profile=gpu --env-file=/srv/shop/prod.env --project-name=shop --project-directory=/srv/shop up -d --no-deps old'
     say 'docs/runbook.md has more'
 }
 
@@ -108,8 +109,9 @@ for option in "$@"; do
 done
 
 trap 'broke_off $?' EXIT
-trap 'exit 130' INT TERM
+trap 'exit 130' HUP INT TERM
 say 'back to old in project shop (run 20260301T120000.000-ab12)'
+see_place
 see_alone
 see_newest
 see_engine

@@ -69,6 +69,10 @@ see_files() {
         3333333333333333333333333333333333333333333333333333333333333333
 }
 
+see_model() {
+    compose config --quiet || refuse "Compose does not take the files" "mend what it says, then again: sh $0"
+}
+
 files_back() {
     :
 }
@@ -79,9 +83,8 @@ other_ids() { blue_ids; } # who may have the ports of green
 
 by_hand() {
     say 'by hand, if calling this again does not help:'
-    say '  docker network disconnect -f 0-cutover-shop shop-old-1    # where it is on it'
-    say '  cd /srv/shop'
-    say '  docker compose -p shop up -d --no-deps old'
+    say '  docker network disconnect -f 0-cutover-shop shop-old-1  # if it is on it'
+    say '  docker compose --file=/srv/shop/compose.yaml --file=/srv/shop/.cutover/shop/20260301T120000.000-ab12/files/green.yml --project-name=shop --project-directory=/srv/shop up -d --no-deps old'
     say 'docs/runbook.md has more'
 }
 
@@ -95,12 +98,14 @@ for option in "$@"; do
 done
 
 trap 'broke_off $?' EXIT
-trap 'exit 130' INT TERM
+trap 'exit 130' HUP INT TERM
 say 'back to old in project shop (run 20260301T120000.000-ab12)'
+see_place
 see_alone
 see_newest
 see_engine
 see_files
+see_model
 see_green
 files_back
 give_back

@@ -87,9 +87,8 @@ other_ids() { blue_ids; } # who may have the ports of green
 by_hand() {
     say 'by hand, if calling this again does not help:'
     say '  cp /srv/shop/.cutover/shop/20260301T120000.000-ab12/files/00-compose.yaml /srv/shop/compose.yaml'
-    say '  docker network disconnect -f 0-cutover-shop shop-old-1    # where it is on it'
-    say '  cd /srv/shop'
-    say '  docker compose -p shop up -d --no-deps old'
+    say '  docker network disconnect -f 0-cutover-shop shop-old-1  # if it is on it'
+    say '  docker compose --file=/srv/shop/compose.yaml --project-name=shop --project-directory=/srv/shop up -d --no-deps old'
     say 'docs/runbook.md has more'
 }
 
@@ -103,8 +102,9 @@ for option in "$@"; do
 done
 
 trap 'broke_off $?' EXIT
-trap 'exit 130' INT TERM
+trap 'exit 130' HUP INT TERM
 say 'back to old in project shop (run 20260301T120000.000-ab12)'
+see_place
 see_alone
 see_newest
 see_engine
