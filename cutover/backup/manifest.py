@@ -21,6 +21,8 @@ from cutover.files import FileState, sha256, write_atomic
 
 NAME = "manifest.json"
 FORMAT = 1
+SEALED = "(in config.json)"
+"""What stands for the value of a volume's option where the backup is encrypted: it may be a password of a share."""
 LARGEST_BYTES = 64 * 1024 * 1024
 """A manifest tells of files by the hundred, not of millions: what is larger is none."""
 

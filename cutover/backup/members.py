@@ -25,6 +25,7 @@ _PLAIN = {
     tarfile.FIFOTYPE,
 }
 SMALL_BYTES = 1 << 18
+NOT_OURS = "this is no backup of a volume that cutover wrote: find out where it comes from before you use it"
 Look = Callable[[tarfile.TarInfo], None]
 _KNOWN = _PLAIN | {tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE}
 
@@ -132,7 +133,7 @@ class Judge:
         if member.islnk():
             self._look_at_link(member, parts)
         if member.isdev() and not member.isfifo() and not self._devices and not _is_whiteout(member):
-            raise _refused(member, "it is a device node")
+            raise _refused(member, "it is a device node", hint="--devices, if you trust who made it")
 
     def _look_at_link(self, member: tarfile.TarInfo, parts: tuple[str, ...]) -> None:
         target = self._inside(member, member.linkname, "the file that it is another name of")
@@ -157,10 +158,10 @@ def _is_whiteout(member: tarfile.TarInfo) -> bool:
     return member.ischr() and (member.devmajor, member.devminor) == (0, 0)
 
 
-def _refused(member: tarfile.TarInfo, why: str) -> RefusedError:
+def _refused(member: tarfile.TarInfo, why: str, hint: str = NOT_OURS) -> RefusedError:
     return RefusedError(
         "member-outside",
         f"The backup holds {member.name!r}, which is not unpacked: {why}.",
         evidence=[f"member {member.name!r} at byte {member.offset} of the tar"],
-        hint="this is no backup of a volume that cutover wrote: find out where it comes from before you use it",
+        hint=hint,
     )

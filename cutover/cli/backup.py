@@ -154,6 +154,7 @@ def _prune(place: Place, *, dry: bool, as_json: bool) -> int:
 @click.option("--volume-as", "renamed", multiple=True, metavar="NAME=NEW", help="This volume, into another one.")
 @click.option("--identity", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE", help=IDENTITY)
 @click.option("--apply", is_flag=True, help="Do it; without, only the plan is shown.")
+@click.option("--devices", is_flag=True, help="Device nodes in volumes, too: they reach disks of the host.")
 @click.option("--overwrite", is_flag=True, help="Also over what is newer than the backup; that is backed up first.")
 @guarded
 def restore(backup_name: str | None, identity: Path | None, **given: Any) -> int:
@@ -198,6 +199,7 @@ def _selection(given: dict[str, Any]) -> Any:
         volumes=volumes or (not named and not elsewhere),
         images=given["images"] or (not named and not elsewhere),
         into=given["into"].absolute() if elsewhere else None,
+        devices=given["devices"],
         volume_as=renamed,
     )
 

@@ -146,12 +146,16 @@ def _from_system(error: OSError) -> RefusedError:
     )
 
 
+RESULTS = {ExitCode.INTERRUPTED: "interrupted", ExitCode.NEEDS_HANDS: "needs_hands"}
+"""What an error comes to where it is not a refusal."""
+
+
 def show_error(error: CutoverError, *, as_json: bool) -> int:
-    """Show an error that came before anything was changed, and return its exit code."""
+    """Show an error that no run tells, and return its exit code."""
     if as_json:
         from cutover.cli.render import show_json  # noqa: PLC0415
 
-        result = "interrupted" if error.exit_code is ExitCode.INTERRUPTED else "refused"
+        result = RESULTS.get(error.exit_code, "refused")
         nothing: dict[str, object] = {"strategy": None, "green": None, "blue": None, "images": None, "ports": []}
         measured = {"stall_predicted_s": None, "stall_measured_s": None}
         shown = {

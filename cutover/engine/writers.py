@@ -35,13 +35,24 @@ def writers_of(daemon: Daemon, volume: str) -> list[Writer]:
     return sorted(writers, key=lambda w: w.name)
 
 
+def goes_when_stopped(daemon: Daemon, container_id: str) -> bool:
+    """Say whether the Engine removes a container once it is stopped: `docker run --rm`."""
+    with translated(f"Inspecting container {container_id[:12]}"):
+        return bool(daemon.api.inspect_container(container_id)["HostConfig"].get("AutoRemove"))
+
+
 def pause(daemon: Daemon, container_id: str) -> None:
-    """Freeze a container's processes; nothing happens where they are frozen."""
+    """Freeze a container's processes; nothing happens where they are frozen, or it runs no more.
+
+    Raises:
+        EngineError: it cannot be; it is about to be started again, say.
+
+    """
     with translated(f"Pausing container {container_id[:12]}"):
         try:
             daemon.api.pause(container_id)
         except docker.errors.APIError as error:
-            if error.status_code != CONFLICT:
+            if error.status_code != CONFLICT or "restarting" in str(error.explanation):
                 raise
 
 

@@ -16,6 +16,7 @@ from cutover.config.backup import Keep
 from cutover.errors import RefusedError
 from cutover.flow.backup_look import Subject
 from cutover.flow.backup_make import Making, Wanted, make
+from cutover.flow.backup_underway import needed
 from cutover.flow.backup_writers import let_go, note_of
 from cutover.flow.lock import locked
 from cutover.flow.runs import BACKUPS, Result, Runs, new_id
@@ -76,7 +77,8 @@ def backup(session: Session, wanted: Wanted, to: Path | None = None) -> Backed:
         made = make(subject, wanted, making)
         named = shlex.quote(str(made.folder)) if to else made.id
         way_back = session.spoken(f"restore {named}") + (" --identity FILE" if made.manifest.sealed == "age" else "")
-        return Backed(made, way_back, pruned_after(runs, session.settings.backup.keep, session.observer_note))
+        pruned = pruned_after(runs, session.settings.backup.keep, session.observer_note, made.id)
+        return Backed(made, way_back, pruned)
 
 
 def _with_unfinished(runs: Runs, wanted: Wanted) -> Wanted:
@@ -97,25 +99,27 @@ def _with_unfinished(runs: Runs, wanted: Wanted) -> Wanted:
 # -- retention ---------------------------------------------------------------------------------------------------------
 
 
-def prune(runs: Runs, keep: Keep | None, *, dry: bool = False) -> Pruned:
+def prune(runs: Runs, keep: Keep | None, made: str | None = None, *, dry: bool = False) -> Pruned:
     """Remove the backups that no rule keeps, and halves that a crash left; the lock must be held.
 
-    One that is damaged, or from a newer cutover, stays: a person has to look. With `keep` None nothing whole goes.
+    One that is damaged, or from a newer cutover, stays: a person has to look. So does the one just `made`, wherever the
+    clock stood when others were. With `keep` None nothing whole goes.
     """
     found = archives(runs.folder / BACKUPS)
     whole = {a.id: a for a in found if a.standing is Standing.WHOLE}
     incomplete = [a for a in found if a.standing is Standing.INCOMPLETE]
-    forgotten = to_forget(map(_kept, whole.values()), keep, standing_on(runs))
+    protected = {*standing_on(runs), *needed(runs.folder / BACKUPS), *([made] if made else ())}
+    forgotten = to_forget(map(_kept, whole.values()), keep, protected)
     if not dry:
         for archive in (*incomplete, *(whole[i] for i in forgotten)):
             archive.remove()
     return Pruned(tuple(forgotten), tuple(a.id for a in incomplete))
 
 
-def pruned_after(runs: Runs, keep: Keep | None, tell: Callable[[str], None]) -> Pruned:
+def pruned_after(runs: Runs, keep: Keep | None, tell: Callable[[str], None], made: str | None = None) -> Pruned:
     """Prune after a backup; what cannot be removed is told, for the backup is good without."""
     try:
-        return prune(runs, keep)
+        return prune(runs, keep, made)
     except OSError as error:
         tell(f"an old backup could not be removed: {error}")
         return Pruned()

@@ -13,7 +13,7 @@ from cutover import __version__
 from cutover.backup.archive import CONFIG, DIFF, Archive, Draft
 from cutover.backup.git import Git
 from cutover.backup.images import save_images
-from cutover.backup.manifest import GitState, Kind, Manifest, SavedImages, SavedVolume
+from cutover.backup.manifest import SEALED, GitState, Kind, Manifest, SavedImages, SavedVolume
 from cutover.backup.places import volumes_of_model
 from cutover.backup.seal import Seal
 from cutover.backup.volumes import VolumeFacts, save_volume, volume_facts
@@ -216,7 +216,7 @@ def _save_volumes(
                     volume=v.volume,
                     as_of=began if torn else making.clock.now(),
                     driver=v.facts.driver,
-                    options=dict(v.facts.options),
+                    options=dict.fromkeys(v.facts.options, SEALED) if wanted.seal else dict(v.facts.options),
                     labels=dict(v.facts.labels),
                     stored=stored,
                     torn=torn,

@@ -14,7 +14,7 @@ from typing import Any
 
 from cutover.backup.archive import Archive
 from cutover.backup.files import Code
-from cutover.backup.manifest import Kind, Payload, SavedVolume
+from cutover.backup.manifest import SEALED, Kind, Payload, SavedVolume
 from cutover.backup.volumes import volume_facts
 from cutover.engine.daemon import Daemon
 from cutover.errors import RefusedError, UsageError
@@ -49,7 +49,10 @@ class FileAct:
 
 @dataclass(frozen=True, slots=True)
 class VolumeAct:
-    """One volume: into which it goes, whether that holds something (`full`), something newer, or is in use."""
+    """One volume: into which it goes, whether that holds something (`full`), something newer, or is in use.
+
+    `entries` and `newest_s` are what was seen in it: how many, and when the newest was modified (seconds since 1970).
+    """
 
     saved: SavedVolume
     target: str
@@ -58,8 +61,10 @@ class VolumeAct:
     newer: str | None = None
     users: tuple[str, ...] = ()
     half: bool = False
-    """A restore of this very backup was cut short in it: what it holds is ours."""
+    """A restore of this very backup was cut short in it, or had filled it, and what it holds is ours."""
     trouble: str | None = None
+    entries: int = 0
+    newest_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +78,16 @@ class ImageAct:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What is to come back. `volumes`: True for all, or names; `into` is a folder for the files, elsewhere."""
+    """What is to come back. `volumes`: True for all, or names; `into` is a folder for the files, elsewhere.
+
+    `devices` has the device nodes of volumes made, too: whoever can open one reaches a disk of the host.
+    """
 
     files: bool = True
     volumes: bool | tuple[str, ...] = True
     images: bool = True
     into: Path | None = None
+    devices: bool = False
     volume_as: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -93,6 +102,7 @@ class RestorePlan:
     notes: tuple[str, ...] = ()
     own: bool = True
     """The archive lies in this project's own state folder: nobody but us can have written its manifest."""
+    devices: bool = False
 
     @property
     def nothing_to_do(self) -> bool:
@@ -177,7 +187,7 @@ def _file_act(archive: Archive, payload: Payload, target: Path, opened: Code, ma
         return FileAct(payload, target, Act.SAME, found=state.sha256)
     if state.sha256 == payload.sha256:
         return FileAct(payload, target, Act.WRITE, "mode or owner", found=state.sha256)
-    newer = found.st_mtime > made.timestamp()
+    newer = max(found.st_mtime, found.st_ctime) > made.timestamp()  # moved here later, with the times that it had
     return FileAct(payload, target, Act.WRITE, _change(present, content), newer, found=state.sha256)
 
 
@@ -192,12 +202,16 @@ def _change(now: bytes, then: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Volumes:
-    """The Engine's volumes, looked at from `image`; in `half` of them a restore of this backup was cut short."""
+    """The Engine's volumes, looked at from `image`.
+
+    In `half` of them a restore of this backup was cut short: what was modified up to `ours_until` is its own there.
+    """
 
     daemon: Daemon
     project: str
     image: str
     half: frozenset[str] = frozenset()
+    ours_until: float = 0.0
     own: bool = True
 
 
@@ -229,21 +243,32 @@ def _volume_act(saved: SavedVolume, selection: Selection, there: Volumes) -> Vol
     facts = volume_facts(there.daemon, target, project=there.project, image=there.image)
     if not facts.exists:
         asks = target == saved.volume and (saved.driver != "local" or saved.options)
-        trouble = _foreign_options(saved) if asks and not there.own else None
+        closed = asks and SEALED in saved.options.values()
+        trouble = _foreign_options(saved) if asks and not there.own else _sealed_options(saved) if closed else None
         return VolumeAct(saved, target, Act.CREATE, trouble=trouble)
-    ours = target in there.half
-    after = facts.newest is not None and facts.newest > saved.as_of.timestamp()
-    newer = f"an entry of {facts.newest_text}" if after and not ours else None
+    begun = target in there.half
+    limit = there.ours_until if begun else saved.as_of.timestamp()
+    after = facts.newest is not None and facts.newest > limit
+    newer = f"an entry of {facts.newest_text}" if after else None
     users = tuple(u.name for u in facts.users if u.running)
-    return VolumeAct(saved, target, Act.WRITE, not facts.empty, newer, users, ours)
+    half = begun and not after
+    return VolumeAct(saved, target, Act.WRITE, not facts.empty, newer, users, half, None, facts.entries, facts.newest)
 
 
 def _foreign_options(saved: SavedVolume) -> str:
     """Return why a volume is not made as a backup from elsewhere asks: its `device` may be any folder of this host."""
-    options = ", ".join(f"{name}={value}" for name, value in saved.options.items()) or "no options"
+    options = f"the options {', '.join(saved.options)}" if saved.options else "no options"
     return (
         f"the backup is not of this folder's own, and asks for driver {saved.driver} with {options}; "
         "make it by hand (docker volume create), or --volume-as NAME=NEW"
+    )
+
+
+def _sealed_options(saved: SavedVolume) -> str:
+    """Return why a volume of an encrypted backup is not made anew: its options are no part of the manifest."""
+    return (
+        f"the values of its options ({', '.join(saved.options)}) are in the encrypted config.json (--into FOLDER); "
+        "make it by hand (docker volume create, or docker compose up --no-start), or --volume-as NAME=NEW"
     )
 
 

@@ -6,7 +6,6 @@ on with the same backup, and what it finds half filled is its own.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,12 +14,12 @@ from typing import Any
 from cutover.backup.archive import Archive, Standing, archives, named
 from cutover.backup.files import Code, put_back
 from cutover.backup.images import load_images
-from cutover.backup.manifest import Manifest
+from cutover.backup.manifest import Manifest, Payload
 from cutover.backup.seal import Seal
-from cutover.backup.volumes import check_stored, empty_volume, restore_volume
+from cutover.backup.volumes import check_stored, empty_volume, restore_volume, volume_facts
 from cutover.engine.volumes import VolumeRecord, make_volume
-from cutover.errors import FileChangedError, RefusedError, UsageError
-from cutover.files import fsync_folder, private_folder, read_state, write_atomic
+from cutover.errors import CutoverError, FileChangedError, NeedsHandsError, RefusedError, UsageError
+from cutover.files import fsync_folder, read_state
 from cutover.flow.backup_look import Subject, tools
 from cutover.flow.backup_make import Making, Wanted, bar, make
 from cutover.flow.backup_place import Place
@@ -36,40 +35,26 @@ from cutover.flow.backup_plan import (
     plan_volumes,
 )
 from cutover.flow.backup_seal import opener, opening, sealing
+from cutover.flow.backup_underway import Underway, forget, ours_until, underway, with_signs, write_down
 from cutover.flow.backup_writers import let_go, note_of
 from cutover.flow.lock import locked
 from cutover.flow.runs import Result, new_id
-from cutover.flow.signals import interruptible
+from cutover.flow.signals import Interrupted, interruptible
 
-NOTE = "restoring.json"
 BEFORE = "before restore of "
 """How the reason of a backup begins that a restore took."""
 
 
 @dataclass(frozen=True, slots=True)
-class Underway:
-    """A restore that began: of which archive, which backup keeps what it overwrites, which volumes it fills."""
-
-    archive: str
-    rescue: str | None = None
-    volumes: tuple[str, ...] = ()
-    filled: tuple[str, ...] = ()
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return JSON-ready data."""
-        return {"archive": self.archive, "rescue": self.rescue, "volumes": self.volumes, "filled": self.filled}
-
-
-@dataclass(frozen=True, slots=True)
 class Restored:
-    """What a restore did, and in which backup lies what it overwrote."""
+    """What a restore did, and in which backups lies what it overwrote: several where it was cut short and went on."""
 
     plan: RestorePlan
-    rescue: str | None = None
+    rescues: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return JSON-ready data."""
-        return {**self.plan.as_dict(overwrite=True), "restored": True, "overwritten_is_in": self.rescue}
+        return {**self.plan.as_dict(overwrite=True), "restored": True, "overwritten_is_in": list(self.rescues)}
 
 
 def chosen(place: Place, name: str | None) -> Archive:
@@ -83,9 +68,9 @@ def chosen(place: Place, name: str | None) -> Archive:
     """
     if name is not None:
         return named(place.backups, name)
-    underway = _underway(place)
-    if underway is not None and Path(underway.archive).is_dir():
-        return Archive(Path(underway.archive))
+    begun = underway(place.backups)
+    if begun is not None and Path(begun.archive).is_dir():
+        return Archive(Path(begun.archive))
     whole = [a for a in archives(place.backups) if a.standing is Standing.WHOLE]
     meant = [a for a in whole if not a.manifest.why.startswith(BEFORE)]
     if not meant:
@@ -97,8 +82,8 @@ def chosen(place: Place, name: str | None) -> Archive:
 
 def cut_short(place: Place) -> str | None:
     """Return the archive of a restore that was cut short, None where none was."""
-    underway = _underway(place)
-    return underway.archive if underway else None
+    begun = underway(place.backups)
+    return begun.archive if begun else None
 
 
 def plan_restore(place: Place, archive: Archive, selection: Selection, identity: Path | None) -> RestorePlan:
@@ -116,12 +101,16 @@ def plan_restore(place: Place, archive: Archive, selection: Selection, identity:
     volumes = manifest.volumes if selection.volumes else ()
     volume_acts: Iterable[VolumeAct] = ()
     if volumes or (selection.volumes and selection.volumes is not True):
-        there = Volumes(place.daemon(), place.project, tools(place.settings), _half(place, archive), own)
+        there = Volumes(
+            place.daemon(), place.project, tools(place.settings), _half(place, archive), ours_until(place.backups), own
+        )
         volume_acts = plan_volumes(archive, selection, there)
     images = plan_images(archive, place.daemon()) if selection.images and manifest.images else ()
     acts = tuple(files)
     notes = _notes(place, archive, acts) if selection.into is None else ()
-    return RestorePlan(archive, acts, _but_filled(place, archive, volume_acts), tuple(images), notes, own)
+    return RestorePlan(
+        archive, acts, _but_filled(place, archive, volume_acts), tuple(images), notes, own, selection.devices
+    )
 
 
 def _notes(place: Place, archive: Archive, files: tuple[FileAct, ...]) -> tuple[str, ...]:
@@ -135,10 +124,10 @@ def _notes(place: Place, archive: Archive, files: tuple[FileAct, ...]) -> tuple[
 
 
 def _but_filled(place: Place, archive: Archive, acts: Iterable[VolumeAct]) -> tuple[VolumeAct, ...]:
-    """Return the acts, those left alone that a restore which was cut short had carried out."""
-    underway = _underway(place)
-    filled = underway.filled if underway and underway.archive == str(archive.folder) else ()
-    return tuple(replace(a, act=Act.SAME) if a.target in filled else a for a in acts)
+    """Return the acts; those that a restore which was cut short had carried out, and nobody touched since, are done."""
+    begun = underway(place.backups)
+    filled = begun.filled if begun and begun.archive == str(archive.folder) else ()
+    return tuple(replace(a, act=Act.SAME) if a.target in filled and a.full and a.half else a for a in acts)
 
 
 def _see_project(place: Place, archive: Archive, manifest: Manifest, selection: Selection) -> None:
@@ -180,10 +169,33 @@ def restore(
             )
         seal = opening(archive.manifest, identity)
         _see_whole(place, plan, seal)
-        underway = _begin(place, plan, selection)
-        _carry_out(place, plan, seal, underway)
-        _note_path(place).unlink(missing_ok=True)
-        return Restored(plan, underway.rescue)
+        begun = _begin(place, plan, selection)
+        try:
+            _carry_out(place, plan, seal, begun)
+        except (CutoverError, OSError) as error:
+            raise _cut_short(place, plan, selection, error) from error
+        except Interrupted:
+            place.tell(f"cut short; what was written stays, and {_again(plan, selection)} goes on")
+            raise
+        if _is_noted(plan, selection):
+            forget(place.backups)
+        return Restored(plan, begun.rescues)
+
+
+def _cut_short(place: Place, plan: RestorePlan, selection: Selection, error: CutoverError | OSError) -> NeedsHandsError:
+    """Return what to tell where a restore ends in the middle: what was written stays, and the same command goes on."""
+    why = [error.message, *error.evidence] if isinstance(error, CutoverError) else [str(error)]
+    own = error.hint if isinstance(error, CutoverError) and error.hint else f"df -h {place.folder}"
+    return NeedsHandsError(
+        error.reference if isinstance(error, CutoverError) else "restore-cut-short",
+        f"The restore of {plan.archive.id} ended in the middle; what it had written stays.",
+        evidence=why,
+        hint=f"{own}; then {_again(plan, selection)} goes on",
+    )
+
+
+def _again(plan: RestorePlan, selection: Selection) -> str:
+    return "the same command" if selection.into else f"cutover restore {plan.archive.id} --apply"
 
 
 def _see_whole(place: Place, plan: RestorePlan, seal: Seal | None) -> None:
@@ -198,7 +210,7 @@ def _see_whole(place: Place, plan: RestorePlan, seal: Seal | None) -> None:
         for volume in meant:
             stored = volume.saved.stored
             tell = bar(place.observer, f"reading {stored.file}", stored.content_bytes)
-            check_stored(stored, plan.archive.folder, seal=seal, tell=tell)
+            check_stored(stored, plan.archive.folder, seal=seal, devices=plan.devices, tell=tell)
 
 
 def _way_out(plan: RestorePlan, *, overwrite: bool) -> str:
@@ -215,21 +227,33 @@ def _way_out(plan: RestorePlan, *, overwrite: bool) -> str:
 # -- what is overwritten is saved, and written down --------------------------------------------------------------------
 
 
+def _is_noted(plan: RestorePlan, selection: Selection) -> bool:
+    """Say whether a restore is written down: one of files into another folder can just be called again."""
+    return selection.into is None or any(v.act is not Act.SAME for v in plan.volumes)
+
+
 def _begin(place: Place, plan: RestorePlan, selection: Selection) -> Underway:
-    before = _underway(place)
-    same = before is not None and before.archive == str(plan.archive.folder)
-    rescue = before.rescue if before and same else _rescue(place, plan)
-    filled = before.filled if before and same else ()
+    before = underway(place.backups)
+    if before is None or before.archive != str(plan.archive.folder):
+        before = Underway(str(plan.archive.folder))
+    rescue = _rescue(place, plan, before.rescues)
     volumes = tuple(v.target for v in plan.volumes if v.act is not Act.SAME)
-    underway = Underway(str(plan.archive.folder), rescue, (*volumes, *filled), filled)
-    if selection.into is None or volumes:
-        _write_down(place, underway)
-    return underway
+    begun = replace(
+        before,
+        rescues=(*before.rescues, *([rescue] if rescue else ())),
+        volumes=(*volumes, *before.filled),
+        filled=tuple(f for f in before.filled if f not in volumes),
+    )
+    if _is_noted(plan, selection):
+        write_down(place.backups, begun)
+    return begun
 
 
-def _rescue(place: Place, plan: RestorePlan) -> str | None:
-    """Back up what is overwritten, and return that backup's ID; None where nothing is."""
-    files = tuple(f.target for f in plan.files if f.act is Act.WRITE)
+def _rescue(place: Place, plan: RestorePlan, rescues: Iterable[str]) -> str | None:
+    """Back up what is overwritten and is in none of these rescues yet; return that backup's ID, None where none is."""
+    kept = {(p.name, p.sha256) for r in rescues for p in _saved_files(place.backups / r)}
+    written = (f for f in plan.files if f.act is Act.WRITE)
+    files = tuple(f.target for f in written if (str(f.target), f.found) not in kept)
     volumes = {v.saved.key: v.target for v in plan.volumes if v.act is Act.WRITE and v.full and not v.half}
     if not (files or volumes):
         return None
@@ -249,49 +273,38 @@ def _rescue(place: Place, plan: RestorePlan) -> str | None:
     return made.id
 
 
-def _note_path(place: Place) -> Path:
-    return place.backups / NOTE
-
-
-def _write_down(place: Place, underway: Underway) -> None:
-    private_folder(place.backups)
-    write_atomic(_note_path(place), json.dumps(underway.as_dict()).encode(), mode=0o600)
-
-
-def _underway(place: Place) -> Underway | None:
-    """Return the restore that was cut short, None where none was; a damaged note says nothing."""
+def _saved_files(folder: Path) -> tuple[Payload, ...]:
     try:
-        said = json.loads(_note_path(place).read_bytes())
-        return Underway(str(said["archive"]), said["rescue"], tuple(said["volumes"]), tuple(said["filled"]))
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
-        return None
+        return Archive(folder).manifest.saved_files
+    except (CutoverError, OSError):  # it is gone, or damaged: then it keeps nothing
+        return ()
 
 
 def _half(place: Place, archive: Archive) -> frozenset[str]:
-    underway = _underway(place)
-    return frozenset(underway.volumes if underway and underway.archive == str(archive.folder) else ())
+    begun = underway(place.backups)
+    return frozenset(begun.volumes if begun and begun.archive == str(archive.folder) else ())
 
 
 # -- carried out -------------------------------------------------------------------------------------------------------
 
 
-def _carry_out(place: Place, plan: RestorePlan, seal: Seal | None, underway: Underway) -> None:
+def _carry_out(place: Place, plan: RestorePlan, seal: Seal | None, begun: Underway) -> None:
     manifest, folder = plan.archive.manifest, plan.archive.folder
     if manifest.images and any(i.act is not Act.SAME for i in plan.images):
         tell = bar(place.observer, "images", manifest.images.stored.content_bytes)
         load_images(place.daemon(), manifest.images.stored, folder, seal=seal, tell=tell)
     for volume in plan.volumes:
         if volume.act is not Act.SAME:
-            _fill(place, plan.archive, volume, seal)
-            underway = replace(underway, filled=(*underway.filled, volume.target))
-            _write_down(place, underway)
+            _fill(place, plan, volume, seal)
+            begun = replace(begun, filled=(*begun.filled, volume.target))
+            write_down(place.backups, begun)
     opened = opener(seal)
     for file in plan.files:
         if file.act is not Act.SAME:
             _write(plan, file, opened)
 
 
-def _fill(place: Place, archive: Archive, volume: VolumeAct, seal: Seal | None) -> None:
+def _fill(place: Place, plan: RestorePlan, volume: VolumeAct, seal: Seal | None) -> None:
     daemon, saved = place.daemon(), volume.saved
     image = tools(place.settings)
     if volume.act is Act.CREATE:
@@ -300,12 +313,40 @@ def _fill(place: Place, archive: Archive, volume: VolumeAct, seal: Seal | None) 
         kind = (saved.driver, saved.labels, saved.options) if own else ("local", {}, {})
         make_volume(daemon, VolumeRecord(volume.target, *kind))
     elif volume.full:
+        _see_untouched(place, volume)
         empty_volume(daemon, volume.target, project=place.project, image=image)
-    tell = bar(place.observer, f"volume {volume.target}", saved.stored.content_bytes)
-    archived = archive.folder
+    told = bar(place.observer, f"volume {volume.target}", saved.stored.content_bytes)
+    tell = with_signs(place.backups, told)
     restore_volume(
-        daemon, saved.stored, archived, volume.target, project=place.project, image=image, seal=seal, tell=tell
+        daemon,
+        saved.stored,
+        plan.archive.folder,
+        volume.target,
+        project=place.project,
+        image=image,
+        seal=seal,
+        devices=plan.devices,
+        tell=tell,
     )
+
+
+def _see_untouched(place: Place, volume: VolumeAct) -> None:
+    """See that a volume is as the plan saw it: minutes may have gone by since, with a backup of it and a look at ours.
+
+    Raises:
+        RefusedError: a container uses it, or somebody wrote to it.
+
+    """
+    facts = volume_facts(place.daemon(), volume.target, project=place.project, image=tools(place.settings))
+    users = [u.name for u in facts.users if u.running]
+    changed = (facts.entries, facts.newest) != (volume.entries, volume.newest_s)
+    if users or changed:
+        raise RefusedError(
+            "volume-touched",
+            f"Volume {volume.target} was used by somebody while cutover was at work; it was not emptied.",
+            evidence=[f"in use by {', '.join(users)}"] if users else [f"it has an entry of {facts.newest_text}"],
+            hint=f"docker ps --filter volume={volume.target}",
+        )
 
 
 def _write(plan: RestorePlan, file: FileAct, opened: Code) -> None:

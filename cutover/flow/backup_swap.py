@@ -33,4 +33,4 @@ def make_for_swap(ctx: Context) -> None:
     made = make(subject, wanted, Making(folder, note_of(runs), ctx.clock, ctx.observer))
     for warning in made.manifest.warnings:
         ctx.note(f"backup: {warning}")
-    pruned_after(runs, settings.keep, ctx.note)
+    pruned_after(runs, settings.keep, ctx.note, made.id)

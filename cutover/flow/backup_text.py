@@ -89,7 +89,6 @@ def restored_text(restored: Restored) -> str:
     if plan.nothing_to_do:
         return f"everything of backup {plan.archive.id} is there already; nothing was written"
     lines = [plan_text(plan, overwrite=True)]
-    if restored.rescue:
-        lines.append(f"what was overwritten is in backup {restored.rescue}: cutover restore {restored.rescue}")
+    lines += [f"what was overwritten is in backup {rescue}: cutover restore {rescue}" for rescue in restored.rescues]
     in_place = any(f.act is not Act.SAME for f in plan.files)
     return "\n".join([*lines, "restored" + ("; have Compose see it: docker compose up -d" if in_place else "")])

@@ -67,7 +67,7 @@ def _verified(place: Place, archive: Archive, identity: Path | None) -> Verdict:
             if closed:
                 _see_stored(stored, archive.folder)
             else:
-                members += check_stored(stored, archive.folder, seal=seal, tell=tell)
+                members += check_stored(stored, archive.folder, seal=seal, devices=True, tell=tell)
         except (CutoverError, OSError) as error:
             problems.append(f"{stored.file}: {error}")
     verdict = Verdict(archive, tuple(problems), members, contents=not closed)

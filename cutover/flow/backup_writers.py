@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from cutover.engine.daemon import Daemon
-from cutover.engine.writers import Writer, pause, unpause
-from cutover.errors import CutoverError, NeedsHandsError
+from cutover.engine.writers import Writer, goes_when_stopped, pause, unpause
+from cutover.errors import CutoverError, NeedsHandsError, RefusedError
 from cutover.files import fsync_folder, private_folder, write_atomic
 from cutover.flow.runs import BACKUPS, Runs
 from cutover.flow.signals import deferred
@@ -42,6 +42,7 @@ def held(daemon: Daemon, note: Path, writers: Sequence[Writer], how: Hold | None
     """Hold these containers until the end of the block; with no `how`, or nobody to hold, nothing happens.
 
     Raises:
+        RefusedError: one would be removed by that.
         EngineError: one cannot be held; the others are let go.
         NeedsHandsError: one cannot be let go; its name is the evidence, and the note stays.
 
@@ -49,6 +50,7 @@ def held(daemon: Daemon, note: Path, writers: Sequence[Writer], how: Hold | None
     if how is None or not writers:
         yield
         return
+    _see_they_stay(daemon, writers, how)
     private_folder(note.parent)
     kept = [{"id": w.id, "name": w.name, "how": str(how)} for w in writers]
     write_atomic(note, json.dumps({"containers": kept}).encode(), mode=0o600)
@@ -60,6 +62,16 @@ def held(daemon: Daemon, note: Path, writers: Sequence[Writer], how: Hold | None
     finally:
         with deferred(lambda: tell("letting the writers go on; this cannot be interrupted")):
             let_go(daemon, note, tell)
+
+
+def _see_they_stay(daemon: Daemon, writers: Sequence[Writer], how: Hold) -> None:
+    gone = [w.name for w in writers if how is Hold.STOP and goes_when_stopped(daemon, w.id)]
+    if gone:
+        raise RefusedError(
+            "writer-would-go",
+            f"{', '.join(gone)} was started with --rm: stopped, the Engine would remove it, and nothing bring it back.",
+            hint="--pause freezes it; or stop it yourself",
+        )
 
 
 def _hold(daemon: Daemon, writer: Writer, how: Hold) -> None:

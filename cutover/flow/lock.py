@@ -107,8 +107,12 @@ def holder_of(state: Path, project: str) -> str | None:
 
 
 def _who(holder: Path) -> str:
+    import psutil  # noqa: PLC0415  (seldom needed)
+
     try:
         note = json.loads(holder.read_text())
+        if not psutil.pid_exists(int(note["pid"])):
+            return "a process that does not say who it is, rollback.sh perhaps"
         command = " ".join(["cutover", *note["command"]])
         return f"`{command}`, process {note['pid']}, since {note['since']}"
     except (OSError, *UNREADABLE):  # it is about to be written, or somebody else wrote it

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from cutover.cli.main import cli
 from cutover.files import read_state
+from cutover.flow import backup_restore
 from tests.scenarios.rig import Told, ended
 
 STACK = """\
@@ -186,6 +187,57 @@ def test_killed_while_the_writers_are_held_or_in_the_middle_of_a_restore(stack, 
     assert helpers(engine, stack) == []
     rescued = call(stack, "backups", "--json").json["backups"][-1]
     assert rescued["why"] == f"before restore of {made['id']}"
+
+
+def test_what_came_after_a_restore_that_was_cut_short_is_newer(stack, engine):
+    """Files and volumes that lived on are not written over unasked, and a second backup keeps them where they are."""
+    before = inside(stack, LOOK)
+    backup(stack, "--volume", "data", "--stop")
+    stack.wait_answer("old")
+    inside(stack, "rm /data/one")
+    stack.compose("stop", "old")
+    (stack.folder / "app.conf").write_text("timeout = 5\n")
+    killed(stack, "filled", "restore", "--apply", "--overwrite")
+    stack.up()
+    inside(stack, "echo later > /data/later && touch -d '5 minutes' /data/later")
+    stack.compose("stop", "old")
+    (stack.folder / "app.conf").write_text("timeout = 9\n")
+    refused = call(stack, "restore", "--apply")
+    assert refused.code == 1, refused
+    assert "_data has something newer" in refused.err
+    assert "app.conf was changed since the backup" in refused.err
+    told = call(stack, "restore", "--apply", "--overwrite", "--json")
+    assert told.code == 0, told
+    _, second = told.json["overwritten_is_in"]
+    stack.up()
+    assert inside(stack, LOOK) == before
+    stack.compose("stop", "old")
+    told = call(stack, "restore", second, "--apply", "--overwrite")
+    assert told.code == 0, told
+    stack.up()
+    assert inside(stack, "cat /data/later") == "later\n"
+    assert (stack.folder / "app.conf").read_text() == "timeout = 9\n"
+    assert helpers(engine, stack) == []
+
+
+def test_a_volume_that_somebody_uses_by_now_is_not_emptied(stack, monkeypatch):
+    """Minutes lie between the plan and the deed, with a backup of what is overwritten."""
+    backup(stack, "--volume", "data", "--stop")
+    stack.wait_answer("old")
+    inside(stack, "echo new > /data/new")
+    before = inside(stack, LOOK)
+    stack.compose("stop", "old")
+    began = backup_restore._begin
+
+    def begin(*given):
+        stack.up()
+        return began(*given)
+
+    monkeypatch.setattr(backup_restore, "_begin", begin)
+    told = call(stack, "restore", "--volumes", "--apply", "--overwrite")
+    assert told.code == 4, told
+    assert "in use by" in told.err
+    assert inside(stack, LOOK) == before
 
 
 def test_a_damaged_backup_empties_no_volume(stack, engine):

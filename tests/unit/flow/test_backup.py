@@ -16,6 +16,7 @@ from cutover.flow.backup import Pruned, _with_unfinished, prune, pruned_after, s
 from cutover.flow.backup_make import Chosen, Wanted, _see_room, size_text
 from cutover.flow.backup_place import placed
 from cutover.flow.backup_restore import BEFORE, chosen, cut_short
+from cutover.flow.backup_underway import Underway, forget, write_down
 from cutover.flow.backup_writers import Hold
 from cutover.flow.request import Options
 from cutover.flow.runs import BACKUPS, Runs
@@ -59,6 +60,16 @@ def test_what_can_be_rolled_back_keeps_its_backup(runs: Runs) -> None:
     assert standing_on(runs) == {id_of(d) for d in (2, 4, 5, 6)}
     assert prune(runs, ONE).removed == (id_of(1), id_of(3))
     assert [a.id for a in archives(runs.folder / BACKUPS)] == [id_of(d) for d in (2, 4, 5, 6)]
+
+
+def test_what_somebody_needs_stays(runs: Runs) -> None:
+    """The one just made, though others are of the future by a clock that was wrong; and those of an open restore."""
+    for day in (1, 2, 3, 9):
+        made(runs, day)
+    write_down(runs.folder / BACKUPS, Underway(str(runs.folder / BACKUPS / id_of(2)), (id_of(3),)))
+    assert prune(runs, ONE, id_of(1)).removed == ()
+    forget(runs.folder / BACKUPS)
+    assert prune(runs, ONE, id_of(1)).removed == (id_of(2), id_of(3))
 
 
 def test_halves_go_and_damaged_ones_stay(runs: Runs) -> None:
@@ -146,7 +157,7 @@ def test_which_backup_is_meant(runs: Runs, tmp_path: Path, monkeypatch: pytest.M
         assert chosen(place, id_of(2)).id == id_of(2)
         assert cut_short(place) is None
         note = place.backups / "restoring.json"
-        note.write_text(f'{{"archive": "{half.folder}", "rescue": null, "volumes": [], "filled": []}}')
+        note.write_text(f'{{"archive": "{half.folder}", "rescues": [], "volumes": [], "filled": []}}')
         assert chosen(place, None) == half
         note.write_text("{")
         assert chosen(place, None) == first

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cutover.engine.writers import Writer
-from cutover.errors import EngineError, NeedsHandsError
+from cutover.errors import EngineError, NeedsHandsError, RefusedError
 from cutover.flow import backup_writers
 from cutover.flow.backup_writers import Hold, held, let_go
 from cutover.model import Container, ContainerState
@@ -52,7 +52,17 @@ def docker(monkeypatch: pytest.MonkeyPatch) -> Docker:
     """Give an Engine with two containers."""
     monkeypatch.setattr(backup_writers, "pause", lambda daemon, i: daemon.set(i, ContainerState.PAUSED))
     monkeypatch.setattr(backup_writers, "unpause", lambda daemon, i: daemon.set(i, ContainerState.RUNNING))
+    monkeypatch.setattr(backup_writers, "goes_when_stopped", lambda _daemon, _id: False)
     return Docker()
+
+
+def test_nobody_is_stopped_who_would_be_gone(docker: Docker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`docker run --rm`: nobody is touched, and no note is left."""
+    monkeypatch.setattr(backup_writers, "goes_when_stopped", lambda _, i: i == WRITERS[1].id)
+    with pytest.raises(RefusedError, match="shop-app-1 was started with --rm"), hold(docker, tmp_path / "n", Hold.STOP):
+        pass
+    assert docker.log == []
+    assert not (tmp_path / "n").exists()
 
 
 def hold(docker: Any, note: Path, how: Hold | None = Hold.PAUSE) -> Any:
