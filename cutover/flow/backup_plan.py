@@ -149,10 +149,15 @@ def plan_files(archive: Archive, folder: Path, into: Path | None, opened: Code, 
 
     """
     manifest = archive.manifest
-    for payload in manifest.payloads:
+    taken: set[Path] = set()
+    for payload in sorted(manifest.payloads, key=lambda p: p.kind is not Kind.FILE):
         if payload.kind is not Kind.FILE and into is None:
             continue
         target = _target(payload, Path(manifest.folder), folder, into)
+        if payload.kind is Kind.FILE:
+            taken.add(target)
+        elif target in taken:  # the project has a file of that name
+            target = target.with_name(f"cutover-{target.name}")
         real = target.resolve()
         inside = real.is_relative_to((into or folder).resolve())
         if inside or (own and into is None and str(real) == payload.real):
