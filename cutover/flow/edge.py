@@ -15,6 +15,8 @@ from cutover.flow.context import Context
 from cutover.flow.edge_record import EdgeRecord, Place, edge_folder, load
 from cutover.model import Colour, Container
 
+SERVES_AGAIN_S = 5.0
+LOOK_S = 0.05
 LABEL = 63
 """The longest part of a name in DNS."""
 
@@ -130,6 +132,22 @@ def _shared_address(container: Container, networks: tuple[str, ...]) -> tuple[st
 def hold_of(settings: Edge) -> Hold:
     """Return how requests are held, as `cutover.yaml` says."""
     return Hold(settings.hold.limit, settings.hold.timeout_s, settings.hold.release_per_s)
+
+
+def serve_again(ctx: Context, colour: Colour) -> None:
+    """Have an edge that went to the other colour by itself send requests to this one again, as soon as it is up there.
+
+    One that was frozen for seconds believes that both colours died, and stays with the first that it sees again.
+    """
+    record = holding_edge(ctx)
+    if record is None or served(ctx, record) == {colour}:
+        return
+    ctx.note(f"the edge went to another colour by itself; it is told to serve {ctx.service_name(colour)}")
+    face, slot, end = face_of(ctx, record), slot_of(ctx, colour), ctx.clock.monotonic() + SERVES_AGAIN_S
+    while served(ctx, record) != {colour} and ctx.clock.monotonic() < end:
+        if not face.down(slot):
+            face.switch(slot)
+        ctx.clock.sleep(LOOK_S)
 
 
 def see_serves(ctx: Context, record: EdgeRecord, colour: Colour) -> None:

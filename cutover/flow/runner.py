@@ -10,7 +10,7 @@ from typing import Any
 from cutover.errors import CutoverError, EngineGoneError, NeedsHandsError, StepError
 from cutover.events import StepEvent, StepState
 from cutover.flow.context import Context
-from cutover.flow.edge import holding_edge
+from cutover.flow.edge import holding_edge, serve_again
 from cutover.flow.journal import Journal, Kind
 from cutover.flow.plan import Step, StepKind
 from cutover.flow.proof import prove_outside
@@ -183,6 +183,7 @@ class Runner:
 
     def _see_green_serve(self) -> None:
         have_green_run(self._ctx)
+        serve_again(self._ctx, Colour.GREEN)
         prove_outside(self._ctx, Colour.GREEN, timeout_s=30.0)
 
     def _undo(self, step: Step, prior: Prior) -> CutoverError | None:
