@@ -209,14 +209,14 @@ def _change(now: bytes, then: bytes) -> str:
 class Volumes:
     """The Engine's volumes, looked at from `image`.
 
-    In `half` of them a restore of this backup was cut short: what was modified up to `ours_until` is its own there.
+    `half`: in which of them a restore of this backup was cut short, and up to when (seconds since 1970) what was
+    modified there may be its own.
     """
 
     daemon: Daemon
     project: str
     image: str
-    half: frozenset[str] = frozenset()
-    ours_until: float = 0.0
+    half: Mapping[str, float] = field(default_factory=dict)
     own: bool = True
 
 
@@ -252,7 +252,7 @@ def _volume_act(saved: SavedVolume, selection: Selection, there: Volumes) -> Vol
         trouble = _foreign_options(saved) if asks and not there.own else _sealed_options(saved) if closed else None
         return VolumeAct(saved, target, Act.CREATE, trouble=trouble)
     begun = target in there.half
-    limit = there.ours_until if begun else saved.as_of.timestamp()
+    limit = there.half.get(target, saved.as_of.timestamp())
     after = facts.newest is not None and facts.newest > limit
     newer = f"an entry of {facts.newest_text}" if after else None
     users = tuple(u.name for u in facts.users if u.running)

@@ -7,6 +7,7 @@ on with the same backup, and what it finds half filled is its own.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ from cutover.flow.backup_plan import (
     plan_volumes,
 )
 from cutover.flow.backup_seal import opener, opening, sealing
-from cutover.flow.backup_underway import Underway, forget, ours_until, underway, with_signs, write_down
+from cutover.flow.backup_underway import Underway, forget, underway, with_signs, write_down
 from cutover.flow.backup_writers import let_go, note_of
 from cutover.flow.lock import locked
 from cutover.flow.runs import Result, new_id
@@ -101,9 +102,8 @@ def plan_restore(place: Place, archive: Archive, selection: Selection, identity:
     volumes = manifest.volumes if selection.volumes else ()
     volume_acts: Iterable[VolumeAct] = ()
     if volumes or (selection.volumes and selection.volumes is not True):
-        there = Volumes(
-            place.daemon(), place.project, tools(place.settings), _half(place, archive), ours_until(place.backups), own
-        )
+        half = _begun(place, archive).ours_until()
+        there = Volumes(place.daemon(), place.project, tools(place.settings), half, own)
         volume_acts = plan_volumes(archive, selection, there)
     images = plan_images(archive, place.daemon()) if selection.images and manifest.images else ()
     acts = tuple(files)
@@ -125,8 +125,7 @@ def _notes(place: Place, archive: Archive, files: tuple[FileAct, ...]) -> tuple[
 
 def _but_filled(place: Place, archive: Archive, acts: Iterable[VolumeAct]) -> tuple[VolumeAct, ...]:
     """Return the acts; those that a restore which was cut short had carried out, and nobody touched since, are done."""
-    begun = underway(place.backups)
-    filled = begun.filled if begun and begun.archive == str(archive.folder) else ()
+    filled = {name for name, mark in _begun(place, archive).volumes.items() if mark.filled}
     return tuple(replace(a, act=Act.SAME) if a.target in filled and a.full and a.half else a for a in acts)
 
 
@@ -171,13 +170,13 @@ def restore(
         _see_whole(place, plan, seal)
         begun = _begin(place, plan, selection)
         try:
-            _carry_out(place, plan, seal, begun)
+            begun = _carry_out(place, plan, seal, begun)
         except (CutoverError, OSError) as error:
             raise _cut_short(place, plan, selection, error) from error
         except Interrupted:
             place.tell(f"cut short; what was written stays, and {_again(plan, selection)} goes on")
             raise
-        if _is_noted(plan, selection):
+        if _is_noted(plan, selection) and begun.filled:  # another one that was cut short has to go on all the same
             forget(place.backups)
         return Restored(plan, begun.rescues)
 
@@ -233,17 +232,10 @@ def _is_noted(plan: RestorePlan, selection: Selection) -> bool:
 
 
 def _begin(place: Place, plan: RestorePlan, selection: Selection) -> Underway:
-    before = underway(place.backups)
-    if before is None or before.archive != str(plan.archive.folder):
-        before = Underway(str(plan.archive.folder))
-    rescue = _rescue(place, plan, before.rescues)
-    volumes = tuple(v.target for v in plan.volumes if v.act is not Act.SAME)
-    begun = replace(
-        before,
-        rescues=(*before.rescues, *([rescue] if rescue else ())),
-        volumes=(*volumes, *before.filled),
-        filled=tuple(f for f in before.filled if f not in volumes),
-    )
+    begun = _begun(place, plan.archive)
+    rescue = _rescue(place, plan, begun.rescues)
+    begun = replace(begun, rescues=(*begun.rescues, *([rescue] if rescue else ())))
+    begun = begun.marked((v.target for v in plan.volumes if v.act is not Act.SAME), _now(place))
     if _is_noted(plan, selection):
         write_down(place.backups, begun)
     return begun
@@ -280,31 +272,37 @@ def _saved_files(folder: Path) -> tuple[Payload, ...]:
         return ()
 
 
-def _half(place: Place, archive: Archive) -> frozenset[str]:
-    begun = underway(place.backups)
-    return frozenset(begun.volumes if begun and begun.archive == str(archive.folder) else ())
+def _begun(place: Place, archive: Archive) -> Underway:
+    """Return what a restore of this archive that was cut short has done, nothing where none was."""
+    found = underway(place.backups)
+    return found if found and found.archive == str(archive.folder) else Underway(str(archive.folder))
+
+
+def _now(place: Place) -> float:
+    return place.clock.now().timestamp()
 
 
 # -- carried out -------------------------------------------------------------------------------------------------------
 
 
-def _carry_out(place: Place, plan: RestorePlan, seal: Seal | None, begun: Underway) -> None:
+def _carry_out(place: Place, plan: RestorePlan, seal: Seal | None, begun: Underway) -> Underway:
     manifest, folder = plan.archive.manifest, plan.archive.folder
     if manifest.images and any(i.act is not Act.SAME for i in plan.images):
         tell = bar(place.observer, "images", manifest.images.stored.content_bytes)
         load_images(place.daemon(), manifest.images.stored, folder, seal=seal, tell=tell)
     for volume in plan.volumes:
         if volume.act is not Act.SAME:
-            _fill(place, plan, volume, seal)
-            begun = replace(begun, filled=(*begun.filled, volume.target))
+            _fill(place, plan, volume, seal, begun)
+            begun = begun.marked([volume.target], _now(place), filled=True)
             write_down(place.backups, begun)
     opened = opener(seal)
     for file in plan.files:
         if file.act is not Act.SAME:
             _write(plan, file, opened)
+    return begun
 
 
-def _fill(place: Place, plan: RestorePlan, volume: VolumeAct, seal: Seal | None) -> None:
+def _fill(place: Place, plan: RestorePlan, volume: VolumeAct, seal: Seal | None, begun: Underway) -> None:
     daemon, saved = place.daemon(), volume.saved
     image = tools(place.settings)
     if volume.act is Act.CREATE:
@@ -316,7 +314,12 @@ def _fill(place: Place, plan: RestorePlan, volume: VolumeAct, seal: Seal | None)
         _see_untouched(place, volume)
         empty_volume(daemon, volume.target, project=place.project, image=image)
     told = bar(place.observer, f"volume {volume.target}", saved.stored.content_bytes)
-    tell = with_signs(place.backups, told)
+
+    def sign() -> None:
+        with suppress(OSError):  # the next one comes soon, and the volume may have room where the note has none
+            write_down(place.backups, begun.marked([volume.target], _now(place)))
+
+    tell = with_signs(told, sign, place.clock.monotonic)
     restore_volume(
         daemon,
         saved.stored,

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
-import os
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from cutover.backup.pipeline import Tell
 from cutover.files import private_folder, write_atomic
 
 NOTE = "restoring.json"
 SIGN_S = 5.0
-"""How often a restore that fills a volume gives a sign of life, by the modification time of its note."""
+"""How often a restore that fills a volume gives a sign of life."""
 SLACK_S = 60.0
 """What is modified so long after the last sign was not written by the restore: whose it is nobody knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A volume that a restore fills: when it gave its last sign of life (seconds since 1970), whether it is done."""
+
+    signed_s: float
+    filled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +30,29 @@ class Underway:
 
     archive: str
     rescues: tuple[str, ...] = ()
-    volumes: tuple[str, ...] = ()
-    filled: tuple[str, ...] = ()
+    volumes: Mapping[str, Mark] = field(default_factory=dict)
+
+    def ours_until(self) -> dict[str, float]:
+        """Return for each volume up to when (seconds since 1970) what was modified in it may be the restore's own."""
+        return {name: mark.signed_s + SLACK_S for name, mark in self.volumes.items()}
+
+    def marked(self, volumes: Iterable[str], now_s: float, *, filled: bool = False) -> Underway:
+        """Return the same, with a sign of life at these volumes."""
+        return replace(self, volumes={**self.volumes, **dict.fromkeys(volumes, Mark(now_s, filled))})
+
+    @property
+    def filled(self) -> bool:
+        """Say whether every volume is."""
+        return all(mark.filled for mark in self.volumes.values())
 
 
 def underway(backups: Path) -> Underway | None:
     """Return the restore that was cut short, None where none was; a damaged note says nothing."""
     try:
         said = json.loads((backups / NOTE).read_bytes())
-        return Underway(str(said["archive"]), *(tuple(map(str, said[n])) for n in ("rescues", "volumes", "filled")))
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        marks = {str(n): Mark(float(m["signed_s"]), bool(m["filled"])) for n, m in said["volumes"].items()}
+        return Underway(str(said["archive"]), tuple(map(str, said["rescues"])), marks)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
 
 
@@ -44,16 +62,8 @@ def needed(backups: Path) -> set[str]:
     return {Path(found.archive).name, *found.rescues} if found else set()
 
 
-def ours_until(backups: Path) -> float:
-    """Return the time (seconds since 1970) up to which what lies in a half filled volume may be the restore's own."""
-    try:
-        return (backups / NOTE).stat().st_mtime + SLACK_S
-    except OSError:
-        return 0.0
-
-
 def write_down(backups: Path, found: Underway) -> None:
-    """Write down what a restore is about to do."""
+    """Write down what a restore is about to do, or has done."""
     private_folder(backups)
     write_atomic(backups / NOTE, json.dumps(asdict(found)).encode(), mode=0o600)
 
@@ -63,15 +73,17 @@ def forget(backups: Path) -> None:
     (backups / NOTE).unlink(missing_ok=True)
 
 
-def with_signs(backups: Path, tell: Tell, clock: Callable[[], float] = time.monotonic) -> Tell:
-    """Return what tells as `tell` does, and gives a sign of life on the way."""
+def with_signs(
+    tell: Callable[[int, int | None], None], sign: Callable[[], None], clock: Callable[[], float]
+) -> Callable[[int, int | None], None]:
+    """Return what tells as `tell` does, and gives a sign of life on the way, every SIGN_S."""
     last = clock()
 
     def told(done: int, total: int | None) -> None:
         nonlocal last
         if clock() - last >= SIGN_S:
             last = clock()
-            os.utime(backups / NOTE)
+            sign()
         tell(done, total)
 
     return told

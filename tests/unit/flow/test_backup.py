@@ -157,7 +157,7 @@ def test_which_backup_is_meant(runs: Runs, tmp_path: Path, monkeypatch: pytest.M
         assert chosen(place, id_of(2)).id == id_of(2)
         assert cut_short(place) is None
         note = place.backups / "restoring.json"
-        note.write_text(f'{{"archive": "{half.folder}", "rescues": [], "volumes": [], "filled": []}}')
+        note.write_text(f'{{"archive": "{half.folder}", "rescues": [], "volumes": {{}}}}')
         assert chosen(place, None) == half
         note.write_text("{")
         assert chosen(place, None) == first
