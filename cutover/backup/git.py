@@ -111,6 +111,13 @@ class Git:
             self._point(f"{TAG}{backup_id}", commit)
         return (f"{TAG.removeprefix('refs/tags/')}{backup_id}" if tag else None), branch
 
+    def unmark(self, commit: str, tag: str | None, branch: str | None) -> None:
+        """Take away what `mark` made, as long as it leads to the same commit."""
+        if tag is not None:
+            self._ask("update-ref", "-d", f"refs/tags/{tag}", commit)
+        if branch is not None:
+            self._ask("update-ref", "-d", f"refs/heads/{branch}", commit)
+
     def see_branch(self, branch: str) -> None:
         """See that a branch of this name can be made.
 

@@ -35,7 +35,7 @@ def see_old_image(ctx: Context) -> None:
         f"The image of {ctx.plan.called(Colour.GREEN)} is gone ({use.reference}), so it cannot be made again.",
         evidence=[f"{meant} is not on this Engine"],
         hint=f"cutover restore {having.id} --images --apply, then again"
-        if having
+        if having and "@" not in use.reference  # a digest is had from its registry only
         else f"docker pull {use.reference}, or build it; then again",
     )
 

@@ -135,23 +135,28 @@ def _made(
     saved = _save_volumes(subject, wanted, making, volumes)
     images = _save_images(subject, wanted, making, references)
     git = _marked(seen, wanted, subject, making.folder.name)
-    return draft.finish(
-        Manifest(
-            cutover=__version__,
-            id=making.folder.name,
-            made=made,
-            why=wanted.why,
-            project=subject.project,
-            folder=str(subject.folder),
-            files=tuple(map(str, subject.stack.source.files)),
-            sealed=_program(wanted.seal),
-            containers=seen.images,
-            volumes=saved,
-            images=images,
-            git=git,
-            warnings=(*wanted.warnings, *seen.warnings, *_torn(saved)),
+    try:
+        return draft.finish(
+            Manifest(
+                cutover=__version__,
+                id=making.folder.name,
+                made=made,
+                why=wanted.why,
+                project=subject.project,
+                folder=str(subject.folder),
+                files=tuple(map(str, subject.stack.source.files)),
+                sealed=_program(wanted.seal),
+                containers=seen.images,
+                volumes=saved,
+                images=images,
+                git=git,
+                warnings=(*wanted.warnings, *seen.warnings, *_torn(saved)),
+            )
         )
-    )
+    except BaseException:
+        if git is not None and git.commit is not None:
+            Git(subject.folder, subject.git_limit_s).unmark(git.commit, git.tag, git.new_branch)
+        raise
 
 
 # -- volumes and images ------------------------------------------------------------------------------------------------

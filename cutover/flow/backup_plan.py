@@ -280,8 +280,8 @@ def _sealed_options(saved: SavedVolume) -> str:
 def plan_images(archive: Archive, daemon: Daemon) -> Iterator[ImageAct]:
     """Yield what becomes of each image."""
     images = archive.manifest.images
-    ids = {c.reference: c.image_id for c in archive.manifest.containers}
+    known = archive.manifest.containers
     for reference in images.references if images else ():
         now = daemon.image_id(reference)
-        meant = ids.get(reference, reference)
-        yield ImageAct(reference, Act.SAME if now == meant else Act.CREATE, moves=now is not None and now != meant)
+        meant = {c.image_id for c in known if c.reference == reference} or {reference}  # two, while a service is rolled
+        yield ImageAct(reference, Act.SAME if now in meant else Act.CREATE, moves=now is not None and now not in meant)

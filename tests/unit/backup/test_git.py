@@ -133,3 +133,15 @@ def test_a_tag_and_a_branch(work: Path) -> None:
             Git(work).mark(commit, "other", again, tag=True)
     with pytest.raises(RefusedError, match="could not make refs/tags"):
         Git(work).mark(commit, ID, None, tag=True)
+
+
+def test_what_a_backup_that_failed_had_marked_goes(work: Path) -> None:
+    """But nothing that leads elsewhere by now."""
+    commit = git(work, "rev-parse", "HEAD")
+    tag, branch = Git(work).mark(commit, ID, "saved", tag=True)
+    git(work, "-c", "user.name=n", "-c", "user.email=e@x", "commit", "--allow-empty", "-qm", "second")
+    git(work, "update-ref", "refs/heads/saved", "HEAD")
+    Git(work).unmark(commit, tag, branch)
+    assert git(work, "tag", "--list").strip() == ""
+    assert git(work, "rev-parse", "saved") == git(work, "rev-parse", "HEAD")
+    Git(work).unmark(commit, None, None)
