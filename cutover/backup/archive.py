@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from cutover.backup import manifest as manifests
 from cutover.backup.files import Code, Saved, copy
@@ -57,12 +58,12 @@ class Archive:
 
     @property
     def standing(self) -> Standing:
-        """Say what it is."""
+        """Say what it is; one whose bytes were last read back as others than those written is damaged."""
         if self._read is None:
             return Standing.INCOMPLETE
         if isinstance(self._read, RefusedError):
             return Standing.NEWER if self._read.reference == "backup-newer" else Standing.DAMAGED
-        return Standing.WHOLE
+        return Standing.DAMAGED if self._said.get("good") is False else Standing.WHOLE
 
     @property
     def known(self) -> Manifest | None:
@@ -95,11 +96,16 @@ class Archive:
     @property
     def verified(self) -> str | None:
         """Return when everything was last read back and good, in ISO 8601, None where it was not."""
+        said = self._said
+        return str(said["at"]) if said.get("good") is True and "at" in said else None
+
+    @property
+    def _said(self) -> dict[str, Any]:
         try:
             said = json.loads((self.folder / VERIFIED).read_bytes())
-            return str(said["at"]) if said["good"] is True else None
-        except (OSError, ValueError, LookupError, TypeError, RecursionError):
-            return None
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return said if isinstance(said, dict) else {}
 
     def mark_verified(self, at: str, *, good: bool) -> None:
         """Remember what a verification found, where the archive can be written."""

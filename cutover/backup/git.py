@@ -18,6 +18,11 @@ from cutover.errors import RefusedError
 TAG = "refs/tags/cutover/backup/"
 LINES = 1000
 DIFF_BYTES = 16 * 1024 * 1024
+DIFF = (
+    "--no-ext-diff", "--no-textconv", "--no-color", "--binary", "--ignore-submodules=dirty", "--submodule=short",
+    "--no-relative", "--unified=3", "--src-prefix=a/", "--dst-prefix=b/",
+)  # fmt: skip
+"""So that `git apply` takes it, whatever is configured."""
 _NOTHING = "0" * 40
 _HARMLESS = {
     "core.fsmonitor": "false",
@@ -26,6 +31,8 @@ _HARMLESS = {
     "core.untrackedCache": "keep",
     "core.quotePath": "true",
     "diff.external": "",
+    "diff.noprefix": "false",
+    "diff.mnemonicPrefix": "false",
     "log.showSignature": "false",
     "protocol.allow": "never",
     "submodule.recurse": "false",
@@ -89,13 +96,13 @@ class Git:
             dirty_left_out=max(0, len(lines) - LINES),
         )
         changed = [line for line in lines if not line.startswith("??")]
-        diff = self._diff() if commit and changed else b""
+        asked = self._ask("diff", *DIFF, "HEAD") if commit and changed else None
+        if asked is not None and asked.returncode != 0:
+            said = (asked.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"])[-1]
+            return Look(state, why=f"git could not tell what is not committed, so it is not saved: {said}")
+        diff = asked.stdout if asked else b""
         too_large = len(diff) > DIFF_BYTES
         return Look(state, b"" if too_large else diff, diff_left_out=too_large)
-
-    def _diff(self) -> bytes:
-        words = ("--no-ext-diff", "--no-textconv", "--no-color", "--binary", "--ignore-submodules=dirty", "HEAD")
-        return self._ask("diff", *words).stdout
 
     def mark(self, commit: str, backup_id: str, branch: str | None, *, tag: bool) -> tuple[str | None, str | None]:
         """Give the commit the tag `cutover/backup/ID` and a new branch, as asked for, and return their names.
@@ -162,7 +169,8 @@ class Git:
 def _environment() -> dict[str, str]:
     """Return ours without what would lead git elsewhere (a hook of git's own may have started us) or run something."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    return {**kept, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    offline = {"GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1"}  # a partial clone would fetch what it lacks
+    return {**kept, **offline, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
 
 
 def _refusal(said: str) -> str | None:

@@ -132,6 +132,7 @@ def _prune(place: Place, *, dry: bool, as_json: bool) -> int:
     from cutover.cli.render import show_json  # noqa: PLC0415
     from cutover.flow.backup import prune_locked  # noqa: PLC0415
 
+    place.see_settings()  # which to keep is written there
     pruned = prune_locked(place.runs, place.settings.backup.keep, place.clock, dry=dry)
     if as_json:
         show_json({"removed": list(pruned.removed), "incomplete": list(pruned.incomplete), "dry_run": dry})

@@ -202,9 +202,10 @@ def _save_volumes(
     saved = []
     with held(subject.daemon, making.note, list(writers.values()), wanted.hold, making.tell):
         for v in volumes:
-            torn = () if wanted.hold else tuple(w.name for w in v.writers)
-            if torn:
-                making.tell(f"{v.volume}: {', '.join(torn)} may write meanwhile; --pause or --stop makes them wait")
+            known = {} if wanted.hold else {w.id: w.name for w in v.writers}
+            if known:
+                names = ", ".join(known.values())
+                making.tell(f"{v.volume}: {names} may write meanwhile; --pause or --stop makes them wait")
             began = making.clock.now()
             stored = save_volume(
                 subject.daemon,
@@ -215,11 +216,13 @@ def _save_volumes(
                 seal=wanted.seal,
                 tell=making.bar(f"volume {v.key}", v.facts.used_bytes),
             )
+            come = {w.id: w.name for w in writers_of(subject.daemon, v.volume)}  # whoever is held is not among them
+            torn = tuple(dict.fromkeys((known | come).values()))
             saved.append(
                 SavedVolume(
                     key=v.key,
                     volume=v.volume,
-                    as_of=began if torn else making.clock.now(),
+                    as_of=began,
                     driver=v.facts.driver,
                     options=dict.fromkeys(v.facts.options, SEALED) if wanted.seal else dict(v.facts.options),
                     labels=dict(v.facts.labels),

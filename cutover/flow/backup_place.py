@@ -31,6 +31,8 @@ class Place:
     settings: Settings
     clock: Clock
     observer: Observer
+    unread: CutoverError | None = None
+    """Why `cutover.yaml` could not be read: then `settings` are not the user's."""
     _daemon: list[Daemon] = field(default_factory=list, repr=False)
 
     @property
@@ -66,6 +68,16 @@ class Place:
         except CutoverError:
             return None
 
+    def see_settings(self) -> None:
+        """See that the settings are the user's own.
+
+        Raises:
+            CutoverError: `cutover.yaml` cannot be read.
+
+        """
+        if self.unread is not None:
+            raise self.unread
+
     def tell(self, message: str) -> None:
         """Tell whoever looks on."""
         self.observer.tell(Note(message))
@@ -87,11 +99,11 @@ def placed(options: Options, observer: Observer | None = None, clock: Clock | No
     """
     here = Path.cwd()
     beside = here / (options.files[0].parent if options.files else "")
-    settings = _settings(beside)
+    settings, unread = _settings(beside)
     files = _files(options, settings, here, beside)
     folder = files[0].parent if files else _with_backups(beside)
     if folder != beside and not options.files:
-        settings = _settings(folder)
+        settings, unread = _settings(folder)
     source = ProjectFiles(
         files=files,
         project=options.project or settings.project,
@@ -102,19 +114,20 @@ def placed(options: Options, observer: Observer | None = None, clock: Clock | No
     see_state_ours(folder / STATE_FOLDER)
     stack = Stack(resolve(options.context), source)
     project = source.project or _name(stack, folder)
-    place = Place(project, stack.named(project), settings, clock or SystemClock(), Sturdy(observer or Silence()))
+    watching = Sturdy(observer or Silence())
+    place = Place(project, stack.named(project), settings, clock or SystemClock(), watching, unread)
     try:
         yield place
     finally:
         place.close()
 
 
-def _settings(folder: Path) -> Settings:
-    """Return what `cutover.yaml` says; a broken one says nothing: a backup may be what mends it."""
+def _settings(folder: Path) -> tuple[Settings, UsageError | None]:
+    """Return what `cutover.yaml` says; a broken one says nothing, and why: a backup may be what mends it."""
     try:
-        return config.load(folder / config.NAME)
-    except UsageError:
-        return Settings()
+        return config.load(folder / config.NAME), None
+    except UsageError as error:
+        return Settings(), error
 
 
 def _files(options: Options, settings: Settings, here: Path, beside: Path) -> tuple[Path, ...]:

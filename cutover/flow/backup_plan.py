@@ -69,11 +69,12 @@ class VolumeAct:
 
 @dataclass(frozen=True, slots=True)
 class ImageAct:
-    """One image: `act` is SAME where the Engine has it; `moves` says that its name leads to another one now."""
+    """One image: `act` is SAME where the Engine has it; `moves` says that its name leads to another one now, `now`."""
 
     reference: str
     act: Act
     moves: bool = False
+    now: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,4 +285,4 @@ def plan_images(archive: Archive, daemon: Daemon) -> Iterator[ImageAct]:
     for reference in images.references if images else ():
         now = daemon.image_id(reference)
         meant = {c.image_id for c in known if c.reference == reference} or {reference}  # two, while a service is rolled
-        yield ImageAct(reference, Act.SAME if now in meant else Act.CREATE, moves=now is not None and now not in meant)
+        yield ImageAct(reference, Act.SAME if now in meant else Act.CREATE, now is not None and now not in meant, now)

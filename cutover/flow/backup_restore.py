@@ -72,8 +72,11 @@ def chosen(place: Place, name: str | None) -> Archive:
     begun = underway(place.backups)
     if begun is not None and Path(begun.archive).is_dir():
         return Archive(Path(begun.archive))
-    whole = [a for a in archives(place.backups) if a.standing is Standing.WHOLE]
-    meant = [a for a in whole if not a.manifest.why.startswith(BEFORE)]
+    found = archives(place.backups)
+    meant = [a for a in found if a.standing is Standing.WHOLE and not a.manifest.why.startswith(BEFORE)]
+    for archive in found:
+        if archive.standing is Standing.DAMAGED and (not meant or archive.id > meant[-1].id):
+            place.tell(f"backup {archive.id} is damaged, so it is not the one that is meant")
     if not meant:
         raise UsageError(
             "no-backup", f"Project {place.project} has no backup in {place.backups}.", hint="cutover backup"
@@ -130,11 +133,16 @@ def _but_filled(place: Place, archive: Archive, acts: Iterable[VolumeAct]) -> tu
 
 
 def _see_project(place: Place, archive: Archive, manifest: Manifest, selection: Selection) -> None:
-    if manifest.project != place.project and selection.into is None and not selection.volume_as:
+    foreign = manifest.project != place.project
+    volumes = {v.key: v.volume for v in manifest.volumes}
+    if selection.volumes is not True:
+        volumes = {k: v for k, v in volumes.items() if {k, v} & set(selection.volumes or ())}
+    renamed = all({k, v} & selection.volume_as.keys() for k, v in volumes.items())
+    if foreign and ((selection.files and selection.into is None) or not renamed):
         raise RefusedError(
             "other-project",
             f"{archive.folder} is of project {manifest.project}, and this is {place.project}.",
-            hint=f"-p {manifest.project}, or --into FOLDER",
+            hint=f"-p {manifest.project}; or --into FOLDER for the files, --volume-as NAME=NEW for each volume",
         )
 
 
@@ -153,7 +161,7 @@ def restore(
         if note_of(runs).exists():
             let_go(place.daemon(), note_of(runs), place.tell)
         unfinished = runs.unfinished()
-        if unfinished and selection.into is None:
+        if unfinished and (selection.into is None or selection.volumes):
             raise RefusedError(
                 "unfinished-run", f"Run {unfinished[-1].id} was cut short and comes first.", hint="cutover recover"
             )
@@ -257,6 +265,8 @@ def _rescue(place: Place, plan: RestorePlan, rescues: Iterable[str]) -> str | No
         lenient=True,
         also=files,
     )
+    if plan.archive.manifest.sealed:  # the copy is to be encrypted as well, as the settings say
+        place.see_settings()
     seal = sealing(place.settings.backup.encrypt)
     wanted = Wanted(why=f"{BEFORE}{plan.archive.id}", rescue=volumes, seal=seal)
     folder = place.backups / new_id(place.clock)
@@ -288,6 +298,9 @@ def _now(place: Place) -> float:
 def _carry_out(place: Place, plan: RestorePlan, seal: Seal | None, begun: Underway) -> Underway:
     manifest, folder = plan.archive.manifest, plan.archive.folder
     if manifest.images and any(i.act is not Act.SAME for i in plan.images):
+        for image in plan.images:
+            if image.moves:
+                place.tell(f"{image.reference} led to {image.now}; back: docker tag {image.now} {image.reference}")
         tell = bar(place.observer, "images", manifest.images.stored.content_bytes)
         load_images(place.daemon(), manifest.images.stored, folder, seal=seal, tell=tell)
     for volume in plan.volumes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cutover.backup.archive import Archive
+from cutover.backup.archive import Archive, Standing
 from cutover.flow.backup import Backed, told_of, what_it_holds
 from cutover.flow.backup_make import size_text
 from cutover.flow.backup_plan import Act, FileAct, ImageAct, RestorePlan, VolumeAct
@@ -28,9 +28,9 @@ def made_text(backed: Backed) -> str:
 def listed_row(archive: Archive) -> list[str]:
     """Return a backup as a row: ID, when, why, size, what, verified."""
     told = told_of(archive)
-    known = archive.known
     encrypted = [f"{told['encrypted']}-encrypted"] if told["encrypted"] else []
-    what = ", ".join([*told["holds"], *encrypted]) if known else str(told["standing"]).upper()
+    sound = archive.standing is Standing.WHOLE
+    what = ", ".join([*([] if sound else [str(archive.standing).upper()]), *told["holds"], *encrypted])
     return [
         archive.id,
         str(told["made"] or ""),

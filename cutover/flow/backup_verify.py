@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cutover.backup.archive import Archive, Standing
+from cutover.backup.archive import Archive
 from cutover.backup.stored import Stored
 from cutover.backup.volumes import check_stored
 from cutover.errors import CutoverError, RefusedError
@@ -48,7 +48,7 @@ def verify(place: Place, archives: Iterable[Archive], identity: Path | None) -> 
 
 
 def _verified(place: Place, archive: Archive, identity: Path | None) -> Verdict:
-    if archive.standing is not Standing.WHOLE:
+    if archive.known is None:
         try:
             told = str(archive.manifest)
         except CutoverError as error:
@@ -58,6 +58,7 @@ def _verified(place: Place, archive: Archive, identity: Path | None) -> Verdict:
     closed = manifest.sealed == "age" and identity is None
     seal = None if closed else opening(manifest, identity)
     problems = [*archive.problems()]
+    damaged = bool(problems)
     if not problems and not closed:
         problems += archive.content_problems(opener(seal))
     members = 0
@@ -70,9 +71,16 @@ def _verified(place: Place, archive: Archive, identity: Path | None) -> Verdict:
                 members += check_stored(stored, archive.folder, seal=seal, devices=True, tell=tell)
         except (CutoverError, OSError) as error:
             problems.append(f"{stored.file}: {error}")
+            damaged |= _is_damage(error)
     verdict = Verdict(archive, tuple(problems), members, contents=not closed)
-    archive.mark_verified(place.clock.now().isoformat(timespec="seconds"), good=verdict.good)
+    if verdict.good or damaged:
+        archive.mark_verified(place.clock.now().isoformat(timespec="seconds"), good=verdict.good)
     return verdict
+
+
+def _is_damage(error: CutoverError | OSError) -> bool:
+    """Say whether what is stored is at fault, and not what reads it: no key, no image with tar."""
+    return isinstance(error, FileNotFoundError) or getattr(error, "reference", "") == "backup-damaged"
 
 
 def _see_stored(stored: Stored, folder: Path) -> None:

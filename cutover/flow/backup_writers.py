@@ -18,7 +18,7 @@ from cutover.engine.writers import Writer, goes_when_stopped, pause, unpause
 from cutover.errors import CutoverError, NeedsHandsError, RefusedError
 from cutover.files import fsync_folder, private_folder, write_atomic
 from cutover.flow.runs import BACKUPS, Runs
-from cutover.flow.signals import deferred
+from cutover.flow.signals import postponed
 from cutover.model import ContainerState
 
 NOTE = "held.json"
@@ -56,11 +56,12 @@ def held(daemon: Daemon, note: Path, writers: Sequence[Writer], how: Hold | None
     write_atomic(note, json.dumps({"containers": kept}).encode(), mode=0o600)
     try:
         for writer in writers:
-            _hold(daemon, writer, how)
+            with postponed():  # cut off, the Engine would go on stopping it, and nobody start it again
+                _hold(daemon, writer, how)
             tell(f"{writer.name} is {'paused' if how is Hold.PAUSE else 'stopped'}")
         yield
     finally:
-        with deferred(lambda: tell("letting the writers go on; this cannot be interrupted")):
+        with postponed():
             let_go(daemon, note, tell)
 
 

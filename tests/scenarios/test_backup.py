@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from cutover.cli.main import cli
 from cutover.files import read_state
-from cutover.flow import backup_restore
+from cutover.flow import backup_make, backup_restore
 from tests.scenarios.rig import Told, ended
 
 STACK = """\
@@ -238,6 +238,24 @@ def test_a_volume_that_somebody_uses_by_now_is_not_emptied(stack, monkeypatch):
     assert told.code == 4, told
     assert "in use by" in told.err
     assert inside(stack, LOOK) == before
+
+
+def test_a_writer_that_comes_while_a_volume_is_copied(stack, monkeypatch):
+    """The copy may be torn: that stays written in the manifest, though everybody who was there had been stopped."""
+    save = backup_make.save_volume
+    name = f"{stack.project}-late"
+    late = ["docker", "run", "-d", "--rm", "--name", name, "-v", f"{stack.project}_data:/data", "language-stack:demo"]
+
+    def saving(*args, **kwargs):
+        subprocess.run([*late, "sleep", "60"], capture_output=True, check=True)
+        return save(*args, **kwargs)
+
+    monkeypatch.setattr(backup_make, "save_volume", saving)
+    try:
+        made = backup(stack, "--volume", "data", "--stop")
+    finally:
+        subprocess.run(["docker", "rm", "-f", name], capture_output=True, check=False)
+    assert made["warnings"] == [f"data may be torn: {name} could write to it while it was copied"]
 
 
 def test_a_damaged_backup_empties_no_volume(stack, engine):

@@ -45,7 +45,9 @@ def test_a_whole_one(archive: Archive, tmp_path: Path) -> None:
     archive.mark_verified("2026-03-02T00:00:00+00:00", good=True)
     assert archive.verified == "2026-03-02T00:00:00+00:00"
     archive.mark_verified("2026-03-03T00:00:00+00:00", good=False)
-    assert archive.verified is None
+    assert (archive.verified, archive.standing) == (None, Standing.DAMAGED)
+    (archive.folder / "verified.json").write_text("[3]")
+    assert (archive.verified, archive.standing) == (None, Standing.WHOLE)
 
 
 def test_a_damaged_copy_is_told(archive: Archive) -> None:

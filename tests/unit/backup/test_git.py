@@ -56,6 +56,36 @@ def test_dirt_is_recorded(work: Path) -> None:
     assert (work / "compose.yaml").read_text() == "services: {a: {image: x}}\n"
 
 
+@pytest.mark.parametrize("setting", ["diff.noprefix", "diff.mnemonicPrefix"])
+def test_the_patch_fits_whatever_is_configured(work: Path, setting: str) -> None:
+    """`git apply` takes it as it is."""
+    git(work, "config", setting, "true")
+    (work / "compose.yaml").write_text("services: {a: {image: x}}\n")
+    patch = Git(work).look().diff
+    git(work, "checkout", "-q", "compose.yaml")
+    (work / "patch").write_bytes(patch)
+    git(work, "config", "--unset", setting)
+    git(work.parent, "apply", str(work / "patch"))
+    assert (work / "compose.yaml").read_text() == "services: {a: {image: x}}\n"
+
+
+def test_a_partial_clone_fetches_nothing(work: Path, tmp_path: Path) -> None:
+    """What is not there is not asked for; it is told that the patch is not saved."""
+    git(work, "config", "uploadpack.allowFilter", "true")
+    half = tmp_path / "half"
+    git(tmp_path, "clone", "-q", "--filter=blob:none", "--no-checkout", f"file://{work.parent}", str(half))
+    git(half, "read-tree", "HEAD")
+    (half / "stack").mkdir()
+    (half / "stack" / "compose.yaml").write_text("services: {b: {}}\n")
+    found = Git(half / "stack").look()
+    assert found.state is not None
+    assert found.state.dirty == (" M stack/compose.yaml",)
+    assert found.diff == b""
+    assert "not saved" in (found.why or "")
+    missing = git(half, "rev-list", "--objects", "--missing=print", "HEAD")
+    assert "?" in missing, "nothing was fetched"
+
+
 def test_no_repository_is_no_fault(tmp_path: Path) -> None:
     """Nothing is told."""
     found = Git(tmp_path).look()

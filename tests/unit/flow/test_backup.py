@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,10 +14,12 @@ from cutover.backup.manifest import Manifest
 from cutover.backup.volumes import VolumeFacts
 from cutover.config.backup import Keep
 from cutover.errors import RefusedError, UsageError
+from cutover.events import Event
 from cutover.flow.backup import Pruned, _with_unfinished, prune, pruned_after, standing_on, told_of
 from cutover.flow.backup_make import Chosen, Wanted, _see_room, size_text
 from cutover.flow.backup_place import placed
-from cutover.flow.backup_restore import BEFORE, chosen, cut_short
+from cutover.flow.backup_plan import Selection
+from cutover.flow.backup_restore import BEFORE, _see_project, chosen, cut_short
 from cutover.flow.backup_underway import Underway, forget, write_down
 from cutover.flow.backup_writers import Hold
 from cutover.flow.request import Options
@@ -86,6 +90,24 @@ def test_halves_go_and_damaged_ones_stay(runs: Runs) -> None:
     assert [told_of(a)["standing"] for a in archives(runs.folder / BACKUPS)] == ["damaged", "whole"]
 
 
+def test_one_that_was_read_back_and_is_damaged_is_not_counted(
+    runs: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stays, and the newest sound one does, too; that is the one which is restored, and it is told why."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COMPOSE_FILE", raising=False)
+    for day in (1, 2, 3):
+        made(runs, day)
+    found = archives(runs.folder / BACKUPS)
+    found[2].mark_verified("2026-03-04T00:00:00+00:00", good=False)
+    told: list[Event] = []
+    with placed(Options(project="shop"), SimpleNamespace(tell=told.append)) as place:
+        assert chosen(place, None).id == id_of(2)
+    assert "is damaged" in str(told[0])
+    assert prune(runs, ONE).removed == (id_of(1),)
+    assert [a.id for a in archives(runs.folder / BACKUPS)] == [id_of(2), id_of(3)]
+
+
 def test_what_cannot_be_removed_is_told(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     """The backup that was made is good without."""
 
@@ -137,6 +159,8 @@ def test_a_project_in_ruins_is_found(runs: Runs, tmp_path: Path, monkeypatch: py
     (tmp_path / "cutover.yaml").write_text("broken: [")
     with placed(Options()) as place:
         assert (place.folder, place.project) == (tmp_path, "shop")
+        with pytest.raises(UsageError):  # which ones to keep is written there
+            place.see_settings()
     Runs(tmp_path, "other").folder.joinpath(BACKUPS).mkdir(parents=True)
     with pytest.raises(UsageError, match="Several projects"), placed(Options()):
         pass
@@ -161,6 +185,29 @@ def test_which_backup_is_meant(runs: Runs, tmp_path: Path, monkeypatch: pytest.M
         assert chosen(place, None) == half
         note.write_text("{")
         assert chosen(place, None) == first
+
+
+@pytest.mark.parametrize(
+    ("selection", "allowed"),
+    [
+        (Selection(), False),
+        (Selection(into=Path("/x"), volumes=False), True),
+        (Selection(into=Path("/x")), False),
+        (Selection(into=Path("/x"), volume_as={"data": "other"}), True),
+        (Selection(files=False, volume_as={"data": "other"}), True),
+        (Selection(files=False, volumes=("shop_data",), volume_as={"other": "x"}), False),
+        (Selection(volume_as={"data": "other"}), False),
+    ],
+)
+def test_another_projects_backup_fills_nothing_of_this_one(tmp_path: Path, selection: Selection, allowed: bool) -> None:
+    """Its files go elsewhere, its volumes under other names."""
+    stored = {"file": "volumes/x", "sha256": "0" * 64, "stored_bytes": 1, "content_bytes": 2}
+    data = {"key": "data", "volume": "shop_data", "as_of": START, "stored": stored}
+    facts = {"cutover": "0", "id": id_of(1), "made": START, "why": "w", "project": "shop", "folder": "/srv"}
+    manifest = Manifest.model_validate({**facts, "volumes": [data]})
+    place = SimpleNamespace(project="mine")
+    with contextlib.nullcontext() if allowed else pytest.raises(RefusedError, match="is of project shop"):
+        _see_project(place, Archive(tmp_path), manifest, selection)  # type: ignore[arg-type]
 
 
 def test_without_any_the_next_command_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from cutover.engine.writers import Writer
 from cutover.errors import EngineError, NeedsHandsError, RefusedError
 from cutover.flow import backup_writers
 from cutover.flow.backup_writers import Hold, held, let_go
+from cutover.flow.signals import Interrupted, interruptible
 from cutover.model import Container, ContainerState
 
 WRITERS = [Writer("1" * 64, "shop-db-1"), Writer("2" * 64, "shop-app-1")]
@@ -91,6 +93,24 @@ def test_they_go_on_after_an_error(docker: Docker, tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="no"), hold(docker, tmp_path / "held.json"):
         raise AssertionError
     assert docker.log == ["1 paused", "1 running"]
+
+
+def test_a_signal_waits_until_the_engine_is_done(
+    docker: Docker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the middle of a stop, and in the middle of the way back: nobody is left behind."""
+    note = tmp_path / "held.json"
+    plain = Docker.stop
+
+    def interrupted(self: Docker, container: Container) -> None:
+        signal.raise_signal(signal.SIGTERM)
+        plain(self, container)
+
+    monkeypatch.setattr(Docker, "stop", interrupted)
+    with pytest.raises(Interrupted), interruptible(), hold(docker, note, Hold.STOP):
+        raise AssertionError
+    assert docker.log == ["1 exited", "1 running"]
+    assert not note.exists()
 
 
 def test_a_crash_leaves_the_note_and_the_next_one_brings_them_back(docker: Docker, tmp_path: Path) -> None:
