@@ -113,7 +113,7 @@ class Worker:
             since = time.monotonic()
             self._inject(injection, line, told)
             line["serving"] = world.check(injection.verb, closely=closely)
-            line["silence_s"] = _silence(world, since)
+            line |= _seen(world, since)
             told.append(world.run(["recover", "--json"]))
             assert (told[-1].code, json.loads(told[-1].out)["recovered"]) == (0, []), "recover again did something"
             line["converged"] = True
@@ -201,14 +201,15 @@ def _enter(engine: OwnEngine) -> None:
             raise OSError(ctypes.get_errno(), "setns")
 
 
-def _silence(world: World, since: float) -> float:
-    """Return the longest time in seconds without an answer to a client since a moment."""
-    longest = 0.0
+def _seen(world: World, since: float) -> dict[str, Any]:
+    """Return the longest time in seconds without an answer to a client since a moment, and how many got none."""
+    longest, failed = 0.0, {}
     for kind in ("keep", "zmq"):
-        times = [float(words[0]) for words in world.client.lines(since) if words[1] == kind and words[3] == "ok"]
-        ends = [since, *times, time.monotonic()]
+        lines = [words for words in world.client.lines(since) if words[1] == kind]
+        ends = [since, *(float(words[0]) for words in lines if words[3] == "ok"), time.monotonic()]
         longest = max([longest, *(b - a for a, b in itertools.pairwise(ends))])
-    return round(longest, 3)
+        failed[kind] = sum(words[3] == "failed" for words in lines)
+    return {"silence_s": round(longest, 3), "failed": failed}
 
 
 def _commit() -> str:

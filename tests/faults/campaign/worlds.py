@@ -169,6 +169,7 @@ class World:
 
     def ready(self, verb: str, place: str = "") -> None:
         """Bring it to where a verb can be called: `recover`, after a swap that was killed at a place."""
+        self._renew_client()
         self._see_idle()
         if verb in {"rollback", "commit"}:
             self._must(self.command("swap"))
@@ -266,17 +267,23 @@ class World:
         """See that every number that was acknowledged is kept, once, by whoever acknowledged it."""
         lines = self.client.lines()
         acknowledged = {f"{words[2]}:{words[4]}" for words in lines if words[1] == "keep" and words[3] == "ok"}
-        ask = ["docker", "volume", "inspect", "--format={{.Mountpoint}}", f"{self.rig.project}_data"]
-        place = subprocess.run(ask, capture_output=True, text=True, check=True).stdout.strip()
-        kept = (Path(place) / "kept").read_text().split()
+        kept = self._kept().read_text().split()
         lost = acknowledged - set(kept)
         assert not lost, f"lost: {sorted(lost)[:9]}"
         numbers = {name.partition(":")[0] for name in acknowledged}
         times = Counter(name.partition(":")[0] for name in kept)
         twice = [n for n in numbers if times[n] != 1]
         assert not twice, f"kept more than once: {twice[:9]}"
-        if len(lines) > MOST_LINES:
+
+    def _kept(self) -> Path:
+        ask = ["docker", "volume", "inspect", "--format={{.Mountpoint}}", f"{self.rig.project}_data"]
+        return Path(subprocess.run(ask, capture_output=True, text=True, check=True).stdout.strip()) / "kept"
+
+    def _renew_client(self) -> None:
+        """Have a client that has seen enough begin anew; never while somebody measures what it sees."""
+        if len(self.client.lines()) > MOST_LINES:
             self.client.stop()
             time.sleep(0.5)  # until what was on its way has come
-            (Path(place) / "kept").write_text("")
+            self._kept().write_text("")
             self.client.start()
+            time.sleep(0.5)
